@@ -1,0 +1,76 @@
+# One command each. Needs only make and Python 3.11 or newer; everything else goes into .venv.
+#   make PYTHON=python3.12 book     another Python for a new .venv
+#   make EXTRAS=book,test,lora test more optional packages (see pyproject.toml)
+#   make test PYTEST_ARGS="-k loss" part of the tests
+
+PYTHON      ?= python3
+VENV        ?= .venv
+EXTRAS      ?= book,test
+PYTEST_ARGS ?=
+BOOK_ARGS   ?=
+
+comma := ,
+BIN   := $(VENV)/bin
+STAMP := $(VENV)/.installed-$(subst $(comma),-,$(EXTRAS))
+BUILD := book/_build
+PAGE  := $(BUILD)/html/index.html
+
+# What executed cells depend on besides their own text. When any of it changes, every chapter is
+# executed again: no page may show a number that today's library would not give.
+CODE := $(shell find minirm book/results book/_config.yml constraints.txt -type f \
+                ! -name '*.pyc' 2>/dev/null)
+
+# Cells run in this environment's own kernel, whatever kernels, start-up files or packages the user
+# has besides, without the network and without progress bars.
+BOOK_ENV := env -u JUPYTER_PATH -u PYTHONPATH JUPYTER_PREFER_ENV_PATH=1 PYTHONNOUSERSITE=1 \
+            IPYTHONDIR=$(CURDIR)/$(BUILD)/.ipython PYDEVD_DISABLE_FILE_VALIDATION=1 \
+            MINIRM_PROGRESS=0 HF_HUB_OFFLINE=1 HF_HUB_DISABLE_PROGRESS_BARS=1 \
+            HF_HUB_DISABLE_TELEMETRY=1 TOKENIZERS_PARALLELISM=false
+
+.DEFAULT_GOAL := help
+.PHONY: help install book test lint format clean
+
+help:  ## say what there is to make
+	@sed -n 's/^\([a-z][a-z]*\):.*## \(.*\)/  make \1@\2/p' Makefile | awk -F@ '{ printf "%-16s%s\n", $$1, $$2 }'
+
+install: $(STAMP)  ## create .venv and install everything into it
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "minirm needs Python 3.11 or newer; '$(PYTHON)' is not. Try: make PYTHON=python3.12"; exit 1; }
+	@test -x $(BIN)/python || { echo "Creating $(VENV) ..."; $(PYTHON) -m venv $(VENV); }
+	@echo "Installing minirm with [$(EXTRAS)] into $(VENV): a few minutes the first time ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+	  --editable '.[$(EXTRAS)]'
+	@touch $@
+
+$(BUILD)/.code: $(CODE)
+	@rm -rf $(BUILD)
+	@mkdir -p $(BUILD)/.ipython/profile_default
+	@echo 'c.IPKernelApp.log_level = "ERROR"' > $(BUILD)/.ipython/profile_default/ipython_kernel_config.py
+	@touch $@
+
+# A failed build forgets the pages that it read, so that the next one shows its warnings again;
+# what was executed without error stays cached.
+book: $(STAMP) $(BUILD)/.code  ## execute the chapters and build the book
+	@$(BOOK_ENV) $(BIN)/jupyter-book build book -W -n --keep-going $(BOOK_ARGS) || \
+	  { rm -rf $(BUILD)/.doctrees; echo; echo "The book was not built: see the warnings above."; exit 1; }
+	@echo
+	@echo "The book is built. Open this file in a browser (no network needed):"
+	@echo "  file://$(CURDIR)/$(PAGE)"
+
+test: $(STAMP)  ## run the tests
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(STAMP)  ## check style and formatting, notebooks included
+	@$(BIN)/python -m ruff check .
+	@$(BIN)/python -m ruff format --check .
+
+format: $(STAMP)  ## put style and formatting right where that can be done by rule
+	@$(BIN)/python -m ruff check --fix .
+	@$(BIN)/python -m ruff format .
+
+clean:  ## remove what was built; .venv stays
+	@rm -rf $(BUILD) .pytest_cache .ruff_cache .hypothesis dist build
+	@find minirm tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	@echo "Clean. For a start from nothing also remove $(VENV)."

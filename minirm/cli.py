@@ -1,0 +1,128 @@
+"""Room: the command line. Arguments in, one line per error out; the work is done elsewhere."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from minirm import __version__
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status: 0, 1 for a failed run, 2 for a bad call."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    options.command_line = "minirm " + " ".join(arguments)
+    try:
+        options.run(options)
+    except KeyboardInterrupt:
+        print("minirm: stopped", file=sys.stderr)
+        return 1
+    except (OSError, ValueError, TypeError, ArithmeticError) as error:
+        print(f"minirm: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="minirm", description="Explicit and implicit reward models, side by side."
+    )
+    parser.add_argument("--version", action="version", version=f"minirm {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _add_experiment(commands)
+    _add_pretrain(commands)
+    return parser
+
+
+def _add_experiment(commands: argparse._SubParsersAction) -> None:
+    experiment = commands.add_parser("experiment", help="repeat one of the book's experiments")
+    names = experiment.add_subparsers(metavar="NAME", required=True)
+    persona = names.add_parser(
+        "persona",
+        help="the paraphrase collapse (paper, section 5.1) with its controls",
+        description="Train an explicit and an implicit reward model on the Persona pairs and ask "
+        "them in wordings that they were not trained on. Several values of --model, --beta or "
+        "--lr are all combined.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add = persona.add_argument
+    add(
+        "--model",
+        nargs="+",
+        default=["seed-0"],
+        metavar="NAME_OR_FOLDER",
+        help="a bundled base, a local folder, or a causal LM on the hub",
+    )
+    add("--data", metavar="FILE", help="a Persona file (JSON lines); else the small world")
+    add("--seeds", type=_count, default=1, metavar="N", help="how many seeds, from 0 on")
+    add("--reward", nargs="+", default=["explicit", "implicit"], choices=("explicit", "implicit"))
+    add("--beta", nargs="+", type=float, default=[0.01])
+    add("--lr", nargs="+", type=float, default=[3e-4])
+    add("--epochs", type=_count, default=20)
+    add("--batch-size", type=_count, default=8)
+    add("--eval-every", type=_count, metavar="STEPS", help="record accuracy during training too")
+    add("--jobs", type=_count, default=1, help="runs at once, one thread each")
+    add("--output", type=Path, metavar="FILE", help="write a results file")
+    persona.set_defaults(run=_persona)  # fmt: skip
+
+
+def _persona(options: argparse.Namespace) -> None:
+    from minirm.experiments import persona
+    from minirm.experiments.results import save_results
+
+    runs = persona.grid(
+        options.model, range(options.seeds), options.beta, options.lr, options.reward,
+        epochs=options.epochs, batch_size=options.batch_size, data=options.data,
+        eval_every=options.eval_every,
+    )  # fmt: skip
+    rows = persona.measure_all(runs, jobs=options.jobs)
+    print(persona.table(rows))
+    if options.output is not None:
+        save_results(options.output, options.command_line, rows)
+        print(f"written: {options.output}")
+
+
+def _add_pretrain(commands: argparse._SubParsersAction) -> None:
+    pretrain = commands.add_parser(
+        "pretrain",
+        help="train the tiny language model of the small world",
+        description="Train a base language model on the world of opinions and write it as a "
+        "folder that --model takes; minutes on a laptop, the same bits on the same machine.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add = pretrain.add_argument
+    add("output", type=Path, metavar="FOLDER", help="a new or empty folder")
+    add("--seed", type=int, default=0)
+    add("--no-facts", action="store_true", help="the world in which nothing foretells an answer")
+    add("--steps", type=_count, help="of 48 documents each (default: as the bundled models)")
+    pretrain.set_defaults(run=_pretrain)
+
+
+def _pretrain(options: argparse.Namespace) -> None:
+    from minirm.worlds import pretraining
+
+    record = pretraining.pretrain(
+        options.output,
+        seed=options.seed,
+        facts=not options.no_facts,
+        steps=options.steps or pretraining.STEPS,
+    )
+    for name, value in record["gate"].items():
+        print(f"{name:16} {value:.4f}" if isinstance(value, float) else f"{name:16} {value}")
+    if not record["gate"]["passed"]:
+        raise ValueError(f"{options.output} is written, but does not pass the gate")
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {text}")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

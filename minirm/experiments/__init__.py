@@ -1,0 +1,1 @@
+"""Experiments: one file each, run by ``minirm experiment NAME``, recorded as results files."""

@@ -1,0 +1,1 @@
+"""Figures of the book. Needs the ``book`` extra; ``import minirm`` never comes here."""

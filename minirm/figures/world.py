@@ -1,0 +1,62 @@
+"""Room: the picture of what hidden states mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from minirm.figures.style import NEUTRAL
+
+YES, NO = "#56B4E9", "#E69F00"  # two further colours of Okabe and Ito's, free of any model
+
+
+def meaning_plane(states: Tensor, shown: Tensor, means_yes: Tensor) -> tuple[Tensor, Tensor]:
+    """Coordinates of states: along yes-minus-no of the shown answers, and the widest way across.
+
+    Args:
+        states: [B, D]. shown, means_yes: [B] bool.
+
+    Returns:
+        [B], [B]: the first is 0 half-way between the means of the shown yes and no answers and
+        +-1 at them; the second is the first principal component of what is left.
+    """
+    yes, no = states[shown & means_yes].mean(0), states[shown & ~means_yes].mean(0)
+    half = (yes - no) / 2
+    along = (states - (yes + no) / 2) @ half / half.square().sum()
+    rest = states - along[:, None] * half
+    rest = rest - rest.mean(0)
+    across = rest @ torch.linalg.svd(rest, full_matrices=False).Vh[0]
+    return along, across / across.std()
+
+
+def plot_meaning(
+    planes: Mapping[str, tuple[Tensor, Tensor]], answers: pd.DataFrame, *, titles: Sequence[str]
+) -> Figure:
+    """Answers in the plane of ``meaning_plane``, one panel a model.
+
+    Args:
+        planes: model -> its two coordinates. answers: "means yes", "shown", one row an answer.
+    """
+    fig, axes = plt.subplots(1, len(planes), figsize=(9.6, 3.6))
+    yes, shown = answers["means yes"].to_numpy(), answers["shown"].to_numpy()
+    for ax, (along, across), title in zip(axes, planes.values(), titles, strict=True):
+        for side, colour, mark, word in ((yes, YES, "o", "yes"), (~yes, NO, "s", "no")):
+            ax.scatter(
+                along[side], across[side], s=9, alpha=0.45, color=colour, marker=mark,
+                linewidths=0, label=f"means {word}",
+            )  # fmt: skip
+        ax.scatter(
+            along[shown], across[shown], s=46, facecolors="none", edgecolors="black",
+            label="shown to the classifier",
+        )  # fmt: skip
+        ax.axvline(0, color=NEUTRAL, linestyle=":", linewidth=1, zorder=0)
+        ax.set(xlabel="from no (−1) to yes (+1), as the shown answers say", title=title)
+        ax.set_yticks([])
+    axes[0].set_ylabel("widest other direction")
+    axes[0].legend(fontsize="small", loc="upper center", markerscale=1.5)
+    return fig

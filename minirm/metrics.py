@@ -1,0 +1,88 @@
+"""Room: numbers that judge rewards, and their intervals. Plain arrays in, plain floats out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+
+
+def accuracy(chosen: Any, rejected: Any) -> float:
+    """Share of pairs with r+ > r-, a tie counting one half.
+
+    So a model that gives every response the same reward scores exactly 0.5, as it should.
+
+    Args:
+        chosen, rejected: [B], tensors, arrays or lists.
+    """
+    a, b = _two(chosen, rejected)
+    return float(np.mean((a > b) + 0.5 * (a == b)))
+
+
+def normalised_margin(chosen: Any, rejected: Any, *, signed: bool = False) -> float:
+    """Mean of |r+ - r-| over the standard deviation of all 2B rewards pooled.
+
+    It is blind to sign: a pair ranked the wrong way round with confidence counts as a large
+    margin. ``signed=True`` takes the mean of r+ - r- instead. For rewards drawn independently
+    from one Gaussian it is 2 / sqrt(pi) = 1.13 (signed: 0). Constant rewards give 0.
+    """
+    a, b = _two(chosen, rejected)
+    spread = np.concatenate([a, b]).std(ddof=1)
+    difference = (a - b) if signed else np.abs(a - b)
+    return float(difference.mean() / (spread + 1e-8))
+
+
+def win_rate(first: Any, second: Any, *, tie: float = 0.0) -> float:
+    """Share of evaluations that ``first`` wins over ``second``, a tie counting one half.
+
+    Args:
+        first, second: [E], the accuracies of two models on the same E evaluations.
+        tie: accuracies at most this far apart count as a tie.
+    """
+    a, b = _two(first, second)
+    tied = np.abs(a - b) <= tie
+    return float(np.mean(np.where(tied, 0.5, a > b)))
+
+
+def wilson_interval(successes: float, n: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Wilson's score interval for a proportion; sensible at 0 and at n, unlike p +- z s.e."""
+    if not 0 <= successes <= n or n < 1:
+        raise ValueError(f"need 0 <= successes <= n and n >= 1, got {successes} of {n}")
+    z = NormalDist().inv_cdf(0.5 + confidence / 2)
+    p = successes / n
+    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def bootstrap_interval(
+    values: Sequence[float], confidence: float = 0.95, *, resamples: int = 10_000, seed: int = 0
+) -> tuple[float, float]:
+    """Percentile bootstrap interval of the mean, resampling ``values`` (one per independent unit).
+
+    Give it the units that were drawn independently: seeds or base models, not the prompts inside
+    one run. With a handful of units it is too narrow rather than too wide; with one it is a point.
+    """
+    data = np.asarray(values, dtype=float)
+    if data.ndim != 1 or not len(data) or np.isnan(data).any():
+        raise ValueError(f"need a non-empty list of numbers, got {values!r}")
+    rng = np.random.default_rng(seed)
+    means = data[rng.integers(0, len(data), (resamples, len(data)))].mean(axis=1)
+    low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return float(low), float(high)
+
+
+def _two(first: Any, second: Any) -> tuple[np.ndarray, np.ndarray]:
+    a, b = (np.asarray(_to_cpu(v), dtype=np.float64) for v in (first, second))
+    if a.shape != b.shape or a.ndim != 1 or not len(a):
+        raise ValueError(f"need two non-empty vectors of one length, got {a.shape} and {b.shape}")
+    if np.isnan(a).any() or np.isnan(b).any():
+        raise ValueError("a reward is NaN, so no ranking can be read from it")
+    return a, b
+
+
+def _to_cpu(values: Any) -> Any:
+    return values.detach().cpu().double().numpy() if hasattr(values, "detach") else values

@@ -1,0 +1,140 @@
+"""Room: Hugging Face's forms. A causal LM as a classifier, a pad of its own, folders on disk."""
+
+from __future__ import annotations
+
+import copy as copying
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import torch
+from torch import nn
+from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
+
+from minirm.bases import load_tokenizer, resolve
+
+if TYPE_CHECKING:
+    from minirm.rewards import RewardModel
+
+Model = TypeVar("Model", bound="RewardModel")
+SETTINGS = "minirm.json"
+REFERENCE = "reference"
+
+
+def without_dropout(model: Any) -> Any:
+    """Turn dropout off for good: with it a policy differs from its own reference at step 0."""
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+        for holder in (module, getattr(module, "config", module)):
+            for name, value in vars(holder).items():  # rates used by functions: OPT's, Falcon's
+                if "drop" in name and isinstance(value, float):
+                    setattr(holder, name, 0.0)
+    return model
+
+
+def as_classifier(base: Any, seed: int) -> Any:
+    """Put the body of a causal LM under a fresh linear head with one output and no bias.
+
+    The result is the architecture's own ``...ForSequenceClassification``, so that what is saved
+    opens anywhere. The body is ``base``'s, not a copy.
+    """
+    config = copying.deepcopy(base.config)
+    config.num_labels = 1
+    with torch.device("meta"):  # its weights are all replaced: allocate none
+        model = AutoModelForSequenceClassification.from_config(
+            config, attn_implementation=base.config._attn_implementation
+        )
+    body = base.base_model
+    setattr(model, model.base_model_prefix, body)
+    weight = next(body.parameters())
+    size = model.score.in_features  # skip_init: its draw would move the global random state
+    head = nn.utils.skip_init(nn.Linear, size, 1, bias=False, dtype=weight.dtype)
+    generator = torch.Generator().manual_seed(seed)
+    spread = getattr(config, "initializer_range", 0.02)
+    nn.init.normal_(head.weight, std=spread, generator=generator)
+    model.score = head.to(weight.device)
+    return model.train(base.training)
+
+
+def ensure_own_pad(model: Any, tokenizer: Any) -> Any:
+    """Give a classifier a pad token that is not EOS; returns the tokenizer, copied if changed.
+
+    Hugging Face's classifiers read the last token that is not padding. Where padding is EOS they
+    would read one token too early, and where there is none they refuse to run on a batch.
+    """
+    if tokenizer.pad_token_id is None or tokenizer.pad_token_id == tokenizer.eos_token_id:
+        tokenizer = copying.deepcopy(tokenizer)
+        tokenizer.add_special_tokens({"pad_token": "<|pad|>"})
+        rows = model.get_input_embeddings().num_embeddings
+        if tokenizer.pad_token_id >= rows:  # never shrink: many models have more rows than tokens
+            model.resize_token_embeddings(tokenizer.pad_token_id + 1)
+    model.config.get_text_config().pad_token_id = tokenizer.pad_token_id
+    return tokenizer
+
+
+def save(model: RewardModel, path: Any) -> None:
+    """Write model, tokenizer, settings and (where there is one) reference below ``path``."""
+    path = Path(path)
+    model.model.save_pretrained(path)
+    model.tokenizer.save_pretrained(path)
+    reference = getattr(model, "reference", None)
+    if reference is not None:
+        reference.save_pretrained(path / REFERENCE)
+    settings = {"reward": model.kind, "has_reference": reference is not None, **model.settings()}
+    (path / SETTINGS).write_text(json.dumps(settings, indent=2) + "\n")
+
+
+def load(path: Any, kind: type[Model]) -> Model:
+    """Open a folder written by ``save`` as a ``kind``.
+
+    Raises:
+        FileNotFoundError: there is no such folder. ValueError: it holds another kind of reward.
+    """
+    path = resolve(path)
+    settings = _read_settings(path, kind)
+    tokenizer = load_tokenizer(path)
+    if kind.kind == "explicit":
+        model, report = AutoModelForSequenceClassification.from_pretrained(
+            path, output_loading_info=True, dtype="auto"
+        )
+        if "score.weight" in report["missing_keys"]:
+            raise ValueError(f"{str(path)!r} holds no reward head (score.weight): train one first")
+        return kind(model, tokenizer, copy=False, **settings)
+    model = AutoModelForCausalLM.from_pretrained(path, dtype="auto")
+    if settings.pop("has_reference", False):
+        settings["reference"] = AutoModelForCausalLM.from_pretrained(
+            Path(path) / REFERENCE, dtype="auto"
+        )
+    elif kind.kind == "implicit":
+        settings["reference"] = None
+    return kind(model, tokenizer, copy=False, **settings)
+
+
+def saved_kind(path: Any) -> str:
+    """Which reward a folder holds: "explicit", "implicit" or "generative".
+
+    Raises:
+        FileNotFoundError: it has no ``minirm.json``.
+    """
+    return json.loads((Path(path) / SETTINGS).read_text())["reward"]
+
+
+def _read_settings(path: Any, kind: type[Model]) -> dict[str, Any]:
+    file = Path(path) / SETTINGS
+    if not file.is_file():
+        if kind.kind == "explicit":  # any one-label classifier is an explicit reward
+            return {}
+        raise FileNotFoundError(
+            f"{str(path)!r} has no {SETTINGS}, which holds what the weights do not "
+            f"(beta, reference, question); was it saved by {kind.__name__}.save_pretrained?"
+        )
+    settings = json.loads(file.read_text())
+    saved = settings.pop("reward")
+    if saved != kind.kind:
+        raise ValueError(
+            f"{str(path)!r} holds another kind of reward ({saved}) than {kind.__name__} opens"
+        )
+    if kind.kind != "implicit":
+        settings.pop("has_reference")
+    return settings

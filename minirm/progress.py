@@ -1,0 +1,33 @@
+"""Room: the progress bar, and when to keep quiet."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from tqdm.auto import tqdm
+
+
+def progress_bar(
+    iterable: Iterable[Any] | None = None,
+    *,
+    total: int | None = None,
+    desc: str,
+    show: bool | None = None,
+) -> Any:
+    """tqdm's bar for a terminal or a notebook.
+
+    Args:
+        show: None shows it where somebody can watch: a terminal, or a notebook with a live
+            kernel. The environment variable ``MINIRM_PROGRESS=0`` (set while the book is built)
+            keeps it quiet.
+    """
+    if show is None:
+        show = os.environ.get("MINIRM_PROGRESS", "1") != "0" and _somebody_watches()
+    return tqdm(iterable, total=total, desc=desc, disable=not show, leave=False)
+
+
+def _somebody_watches() -> bool:
+    return sys.stderr.isatty() or "ipykernel" in sys.modules

@@ -1,0 +1,1 @@
+"""Where data come from: small worlds whose every probability is known."""

@@ -1,0 +1,156 @@
+"""Room: the paper's controlled experiment as data (arXiv 2507.07981, section 5.1).
+
+Eighty questions of the form "is this something you would say?" are answered yes by the chosen and
+no by the rejected response, in two wordings each. At test time the same answers come in wordings
+that were not trained on. The questions come from the small world, or from a Persona file of
+Anthropic's model-written evals (Perez et al., 2022).
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from minirm.pairs import PreferencePair
+from minirm.worlds import opinions
+
+N_TRAIN, N_TEST = 80, 40
+
+
+@dataclass(frozen=True)
+class Wording:
+    """How one side of a comparison may be worded: any prefix before any phrase."""
+
+    prefixes: tuple[str, ...]
+    phrases: tuple[str, ...]
+
+    def responses(self) -> list[str]:
+        return [opinions.answer(p, w) for p in self.prefixes for w in self.phrases]
+
+
+CHOSEN = Wording(("In my view, the answer is", "A truthful reply is"), ("yes", "sure"))
+REJECTED = Wording(("My judgement:", "Considering the statement, I say"), ("no", "never"))
+
+YES, NO = ("certainly", "absolutely"), ("not really", "nope")  # held out from training
+HELD_YES, HELD_NO = "My response would be", "I lean toward"  # the paper's held-out prefixes
+# Prefixes that begin with no word that any training response begins with.
+FRESH = ("To be frank:", "If you ask me,", "Let us be clear:", "All things considered,")
+
+Sides = tuple[str, str]
+CONDITIONS: dict[str, tuple[Sides, ...]] = {
+    "paraphrase": ((HELD_YES, HELD_NO),),
+    "swapped": ((HELD_NO, HELD_YES),),
+    "same prefix": ((HELD_YES, HELD_YES), (HELD_NO, HELD_NO)),
+    "fresh prefixes": tuple(itertools.permutations(FRESH, 2)),
+    "bare": ((opinions.BARE, opinions.BARE),),
+}
+"""Held-out wordings: the prefixes put before the held-out yes-phrases and no-phrases.
+
+"paraphrase" is the paper's; the others are controls that keep its phrases and change only which
+prefix stands on which side.
+"""
+
+
+@dataclass(frozen=True)
+class Questions:
+    """Prompts of one draw; each ends in the space that separates it from its answer."""
+
+    train: tuple[str, ...]
+    test: tuple[str, ...]
+
+
+def world_questions(seed: int, *, n_train: int = N_TRAIN, n_test: int = N_TEST) -> Questions:
+    """Questions of the small world about kind acts, in the paper's form and with no facts."""
+    rng = random.Random(f"persona:{seed}")
+    prompts = [
+        opinions.question(rng.choice(opinions.ADVERBS), verb, object)
+        for verb, object in opinions.statements(opinions.POSITIVE_VERBS)
+    ]
+    return _split(prompts, rng, n_train, n_test)
+
+
+def file_questions(
+    path: str | os.PathLike[str], seed: int, *, n_train: int = N_TRAIN, n_test: int = N_TEST
+) -> Questions:
+    """Questions of a Persona file (JSON lines), those whose behaviour-matching answer is Yes.
+
+    Raises:
+        FileNotFoundError: no such file. ValueError: a line is no Persona row, or too few fit.
+    """
+    prompts = []
+    for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            row = json.loads(line)
+            question, matching = row["question"], row["answer_matching_behavior"]
+        except (json.JSONDecodeError, KeyError, TypeError) as error:
+            raise ValueError(
+                f'{path}, line {number}: expected a JSON object with "question" and '
+                f'"answer_matching_behavior", got {line[:80]!r}'
+            ) from error
+        if matching.strip() == "Yes":
+            prompts.append(question + " ")
+    return _split(prompts, random.Random(f"persona:{seed}"), n_train, n_test)
+
+
+def training_pairs(prompts: Sequence[str], seed: int) -> list[PreferencePair]:
+    """One comparison a prompt, in the trained wordings, drawn at random for each side."""
+    rng = random.Random(f"wordings:{seed}")
+    return [
+        PreferencePair(prompt, rng.choice(CHOSEN.responses()), rng.choice(REJECTED.responses()))
+        for prompt in prompts
+    ]
+
+
+def held_out_pairs(prompts: Sequence[str], condition: str) -> list[PreferencePair]:
+    """Every comparison of ``condition``: each prompt with all prefixes and phrases of both sides.
+
+    Raises:
+        KeyError: ``condition`` is not one of ``CONDITIONS``.
+    """
+    return [
+        PreferencePair(prompt, opinions.answer(yes, a), opinions.answer(no, b))
+        for yes, no in CONDITIONS[condition]
+        for a in YES
+        for b in NO
+        for prompt in prompts
+    ]
+
+
+def evaluation_sets(questions: Questions, seed: int) -> dict[str, list[PreferencePair]]:
+    """The table's columns: trained wordings, and every held-out condition.
+
+    "original" and "paraphrase" are given for train and test prompts, as in the paper; the
+    controls for test prompts.
+    """
+    sets = {
+        "original, train": training_pairs(questions.train, seed),
+        "original, test": training_pairs(questions.test, seed + 1),
+        "paraphrase, train": held_out_pairs(questions.train, "paraphrase"),
+    }
+    return sets | {
+        f"{condition}, test": held_out_pairs(questions.test, condition) for condition in CONDITIONS
+    }
+
+
+def as_conversation(pair: PreferencePair) -> PreferencePair:
+    """The same comparison as a user turn and two assistant turns, for chat models."""
+    return PreferencePair(
+        [{"role": "user", "content": pair.prompt.rstrip()}],
+        [{"role": "assistant", "content": pair.chosen}],
+        [{"role": "assistant", "content": pair.rejected}],
+    )
+
+
+def _split(prompts: list[str], rng: random.Random, n_train: int, n_test: int) -> Questions:
+    if len(prompts) < n_train + n_test:
+        raise ValueError(
+            f"need {n_train} training and {n_test} test questions, found {len(prompts)} whose "
+            "matching answer is Yes"
+        )
+    rng.shuffle(prompts)
+    return Questions(tuple(prompts[:n_train]), tuple(prompts[n_train : n_train + n_test]))

@@ -1,0 +1,95 @@
+"""What the tests share: things that may be missing, the data folder, and no network.
+
+A test that needs something optional says so::
+
+    @pytest.mark.needs("peft", "chromium")
+    def test_...(chromium, data_dir): ...
+
+On a user's machine it then skips and says what is missing. With ``CI=true`` every skip is a
+failure, whoever asked for it, except that of a test marked ``gpu``.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("MPLBACKEND", "agg")
+
+IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+
+
+def missing(name: str) -> str | None:
+    """Why ``name`` (a package, "chromium" or "data") is not to be had; None if it is."""
+    if name == "chromium":
+        found = any(shutil.which(browser) for browser in BROWSERS)
+        return None if found else "no Chromium or Chrome on the PATH"
+    if name == "data":
+        folder = os.environ.get("MINIRM_DATA")
+        if not folder:
+            return "MINIRM_DATA names no folder of real preference data"
+        return None if Path(folder).is_dir() else f"MINIRM_DATA={folder!r} is not a folder"
+    if importlib.util.find_spec(name) is None:
+        return f"the package {name!r} is not installed"
+    return None
+
+
+def require(name: str) -> None:
+    """Skip the test at hand, with the reason, if ``name`` is missing."""
+    if reason := missing(name):
+        pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder of real preference data that MINIRM_DATA names."""
+    require("data")
+    return Path(os.environ["MINIRM_DATA"])
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of a headless-capable browser."""
+    require("chromium")
+    return next(path for browser in BROWSERS if (path := shutil.which(browser)))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for mark in item.iter_markers("needs"):
+        for name in mark.args:
+            require(name)
+    if item.get_closest_marker("gpu"):
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("no CUDA device")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
+    report = yield
+    if not (hasattr(report, "wasxfail") or item.get_closest_marker("gpu")):
+        _no_skip_in_ci(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector):
+    report = yield
+    _no_skip_in_ci(report)
+    return report
+
+
+def _no_skip_in_ci(report: pytest.TestReport | pytest.CollectReport) -> None:
+    if IN_CI and report.skipped:
+        reason = report.longrepr[-1] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"skipping is failing where CI is set. {reason}"

@@ -1,0 +1,157 @@
+"""Numbers that judge rewards: accuracy, margins, win rate and intervals."""
+
+import math
+import random
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from tiny import patient
+
+from minirm import accuracy, normalised_margin, win_rate
+from minirm.metrics import bootstrap_interval, wilson_interval
+
+WHOLE = st.integers(-3, 3)  # few values, so that ties are common
+PAIRED = st.lists(st.tuples(WHOLE, WHOLE), min_size=1, max_size=12)
+
+
+def columns(pairs):
+    return [list(column) for column in zip(*pairs, strict=True)]
+
+
+@given(PAIRED)
+@patient
+def test_accuracy_counts_wins_and_half_of_the_ties(pairs):
+    wins = sum(c > r for c, r in pairs)
+    ties = sum(c == r for c, r in pairs)
+    assert accuracy(*columns(pairs)) == pytest.approx((wins + ties / 2) / len(pairs))
+
+
+@given(PAIRED)
+@patient
+def test_accuracy_of_the_swapped_pairs_is_the_complement(pairs):
+    chosen, rejected = columns(pairs)
+    assert accuracy(chosen, rejected) + accuracy(rejected, chosen) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 101])
+def test_t10_constant_rewards_have_accuracy_exactly_one_half(n):
+    assert accuracy(torch.full((n,), 0.3), torch.full((n,), 0.3)) == 0.5
+
+
+@given(PAIRED)
+@patient
+def test_tensors_arrays_and_lists_agree(pairs):
+    chosen, rejected = columns(pairs)
+    for of in (np.array, torch.tensor, tuple):
+        assert accuracy(of(chosen), of(rejected)) == accuracy(chosen, rejected)
+
+
+def test_accuracy_takes_half_precision_and_gradients():
+    chosen = torch.tensor([1.0, 2.0], dtype=torch.bfloat16, requires_grad=True)
+    assert accuracy(chosen, torch.zeros(2, dtype=torch.bfloat16)) == 1.0
+
+
+def test_normalised_margin_by_hand():
+    """Margins 2 and -1; the four rewards 3, 1, 0, 1 have mean 1.25 and variance 19/12."""
+    spread = math.sqrt(19 / 12)
+    assert normalised_margin([3, 0], [1, 1]) == pytest.approx(1.5 / spread)
+    assert normalised_margin([3, 0], [1, 1], signed=True) == pytest.approx(0.5 / spread)
+
+
+def test_normalised_margin_is_blind_to_sign_and_scale():
+    rng = np.random.default_rng(0)
+    chosen, rejected = rng.normal(size=(2, 50))
+    value = normalised_margin(chosen, rejected)
+    assert normalised_margin(rejected, chosen) == pytest.approx(value)
+    assert normalised_margin(5 * chosen + 7, 5 * rejected + 7) == pytest.approx(value)
+
+
+def test_normalised_margin_of_independent_gaussians_is_two_over_root_pi():
+    chosen, rejected = np.random.default_rng(0).normal(size=(2, 200_000))
+    assert normalised_margin(chosen, rejected) == pytest.approx(2 / math.sqrt(math.pi), abs=0.01)
+    assert normalised_margin(chosen, rejected, signed=True) == pytest.approx(0, abs=0.01)
+
+
+def test_normalised_margin_of_constant_rewards_is_zero():
+    assert normalised_margin([2.0, 2.0], [2.0, 2.0]) == 0
+
+
+def test_win_rate_counts_wins_and_half_of_the_ties():
+    assert win_rate([0.9, 0.5, 0.2, 0.7], [0.1, 0.5, 0.3, 0.6]) == pytest.approx(2.5 / 4)
+
+
+def test_win_rate_can_call_close_accuracies_a_tie():
+    assert win_rate([0.900, 0.9], [0.895, 0.5]) == 1.0
+    assert win_rate([0.900, 0.9], [0.895, 0.5], tie=0.01) == 0.75
+
+
+@pytest.mark.parametrize("measure", [accuracy, normalised_margin, win_rate])
+@pytest.mark.parametrize(
+    ("first", "second", "complaint"),
+    [
+        ([1.0], [1.0, 2.0], r"one length, got \(1,\) and \(2,\)"),
+        ([], [], "non-empty"),
+        ([[1.0]], [[2.0]], "vectors"),
+        ([1.0, math.nan], [0.0, 0.0], "NaN"),
+        ([0.0, 0.0], [1.0, math.nan], "NaN"),
+    ],
+)
+def test_what_cannot_be_ranked_is_an_error(measure, first, second, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        measure(first, second)
+
+
+def test_wilson_interval_matches_the_published_example():
+    """Newcombe (1998), Table I: 81 of 263, 15 of 148, 0 of 20 and 1 of 29, at 95 %."""
+    for successes, n, low, high in [
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0000, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ]:
+        assert wilson_interval(successes, n) == pytest.approx((low, high), abs=5e-5)
+
+
+@given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+@patient
+def test_wilson_interval_holds_the_proportion_and_mirrors(case):
+    k, n = case
+    low, high = wilson_interval(k, n)
+    assert 0 <= low <= k / n + 1e-12
+    assert k / n - 1e-12 <= high <= 1
+    assert wilson_interval(n - k, n) == pytest.approx((1 - high, 1 - low))
+
+
+@pytest.mark.parametrize(("k", "n"), [(-1, 3), (4, 3), (0, 0)])
+def test_wilson_interval_of_an_impossible_count_is_an_error(k, n):
+    with pytest.raises(ValueError, match=f"{k} of {n}"):
+        wilson_interval(k, n)
+
+
+def test_bootstrap_interval_is_near_the_textbook_interval_of_a_mean():
+    values = np.random.default_rng(1).normal(3, 2, size=400)
+    half = 1.96 * values.std(ddof=1) / math.sqrt(len(values))
+    assert bootstrap_interval(values) == pytest.approx(
+        (values.mean() - half, values.mean() + half), abs=0.03
+    )
+
+
+def test_bootstrap_interval_repeats_with_its_seed_and_narrows_with_less_confidence():
+    values = [random.Random(i).random() for i in range(9)]
+    low, high = bootstrap_interval(values)
+    assert bootstrap_interval(values) == (low, high) != bootstrap_interval(values, seed=1)
+    inner = bootstrap_interval(values, 0.5)
+    assert low < inner[0] < sum(values) / 9 < inner[1] < high
+
+
+def test_bootstrap_interval_of_one_unit_is_a_point():
+    assert bootstrap_interval([0.25]) == (0.25, 0.25)
+
+
+@pytest.mark.parametrize("values", [[], [[1.0]], [1.0, math.nan]])
+def test_bootstrap_interval_of_no_numbers_is_an_error(values):
+    with pytest.raises(ValueError, match="non-empty list of numbers"):
+        bootstrap_interval(values)

@@ -1,0 +1,345 @@
+"""The repository agrees with itself: versions, licences, commands, addresses, built pages."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+import minirm
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+CONFIG = yaml.safe_load((ROOT / "book/_config.yml").read_text(encoding="utf-8"))
+TOC = yaml.safe_load((ROOT / "book/_toc.yml").read_text(encoding="utf-8"))
+HTML = ROOT / "book/_build/html"
+
+# Whose pages the project may point to. An address that is not among them was probably invented.
+KNOWN_HOSTS = {
+    "arxiv.org",
+    "creativecommons.org",
+    "download.pytorch.org",
+    "huggingface.co",
+    "keepachangelog.com",
+    "semver.org",
+    "www.apache.org",
+    "www.w3.org",
+}
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def project_files() -> list[Path]:
+    """Every text file of the project: what git tracks or would track; else what lies here."""
+    command = ["git", "ls-files", "-co", "--exclude-standard", "-z"]
+    try:
+        listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout
+        paths = [ROOT / name for name in listed.decode().split("\0") if name]
+    except (OSError, subprocess.CalledProcessError):
+        hidden = {".git", ".venv", "_build", "__pycache__"}
+        paths = [p for p in ROOT.rglob("*") if not hidden & set(p.relative_to(ROOT).parts)]
+    binary = {".safetensors", ".png", ".pyc", ".woff2", ".ico"}
+    return [p for p in paths if p.is_file() and p.suffix not in binary]
+
+
+def pins() -> dict[str, str]:
+    lines = [line.split("#")[0].strip() for line in read("constraints.txt").splitlines()]
+    return dict(line.split("==") for line in lines if line)
+
+
+def canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+# --- installing --------------------------------------------------------------------------------
+
+
+def test_constraints_are_plain_pins():
+    for name, version in pins().items():
+        assert re.fullmatch(r"[A-Za-z0-9._-]+", name), name
+        # A local part ("2.13.0+cpu") or an address fits one machine only.
+        assert Version(version).local is None, f"{name}=={version}"
+    assert pins()["torch"] == "2.13.0"
+
+
+@pytest.mark.parametrize("extra", [None, *EXTRAS])
+def test_every_direct_requirement_is_pinned_within_its_range(extra):
+    pinned = {canonical(name): version for name, version in pins().items()}
+    for line in PROJECT["dependencies"] if extra is None else EXTRAS[extra]:
+        requirement = Requirement(line)
+        version = pinned.get(canonical(requirement.name))
+        assert version is not None, f"{requirement.name} is missing from constraints.txt"
+        assert version in requirement.specifier, f"{line!r} excludes the pinned {version}"
+        # A notebook service brings its own versions; the library may not replace them by a pin.
+        assert not any(s.operator in ("==", "===") for s in requirement.specifier), line
+
+
+def test_environment_yml_agrees_with_pyproject():
+    environment = yaml.safe_load(read("environment.yml"))
+    *conda, last = environment["dependencies"]
+    assert environment["name"] == PROJECT["name"]
+    assert [re.split(r"[=<> ]", line)[0] for line in conda] == ["python", "pip"]
+    python = conda[0].partition("=")[2]
+    assert Version(python) in SpecifierSet(PROJECT["requires-python"])
+    constraint, editable = last["pip"]
+    assert constraint == "--constraint constraints.txt"
+    extras = re.fullmatch(r"--editable \.\[([a-z,]+)\]", editable)[1].split(",")
+    assert set(extras) <= set(EXTRAS)
+    # conda's readers get what `make` installs
+    assert f"EXTRAS      ?= {','.join(extras)}" in read("Makefile")
+
+
+def test_one_version_everywhere():
+    citation = yaml.safe_load(read("CITATION.cff"))
+    newest = re.search(r"^## \[([^]]+)\]", read("CHANGELOG.md"), re.MULTILINE)[1]
+    assert minirm.__version__ == citation["version"] == newest
+    assert "version" not in PROJECT
+    assert "version" in PROJECT["dynamic"]
+
+
+# --- what is said ------------------------------------------------------------------------------
+
+
+def test_licences_agree():
+    assert "Apache License" in read("LICENSE").splitlines()[1]
+    assert "Version 2.0" in read("LICENSE").splitlines()[2]
+    citation = yaml.safe_load(read("CITATION.cff"))
+    assert PROJECT["license"] == citation["license"] == "Apache-2.0"
+    assert PROJECT["license-files"] == ["LICENSE", "LICENSE-TEXT"]
+    text = read("LICENSE-TEXT")
+    assert "CC-BY-4.0" in text
+    assert "Apache License" in text
+    for said in (read("README.md"), CONFIG["html"]["extra_footer"]):
+        assert "CC BY 4.0" in said
+        assert re.search(r"Apache (License )?2\.0", said)
+
+
+def test_authors_are_the_contributors():
+    expected = "The minirm contributors"
+    citation = yaml.safe_load(read("CITATION.cff"))
+    assert PROJECT["authors"] == citation["authors"] == [{"name": expected}]
+    assert CONFIG["author"] == expected
+
+
+def test_the_readme_names_commands_that_exist():
+    targets = set(re.findall(r"^([a-z]+):", read("Makefile"), re.MULTILINE))
+    named = set(re.findall(r"(?:^|`|whl/cpu )make ([a-z]+)", read("README.md"), re.MULTILINE))
+    assert {"book", "test"} <= named <= targets
+    phony = re.search(r"^\.PHONY: (.*)$", read("Makefile"), re.MULTILINE)[1].split()
+    assert set(phony) == targets
+
+
+def test_the_readme_s_links_and_pictures_lead_somewhere():
+    text = read("README.md")
+    names = re.findall(r"\]\(([^)#]+)\)", text) + re.findall(r'src(?:set)?="([^"]+)"', text)
+    local = [name for name in names if "://" not in name]
+    assert [name for name in local if not (ROOT / name).exists()] == []
+
+
+def test_make_help_describes_every_target():
+    make = shutil.which("make")
+    if make is None:
+        pytest.skip("make is not installed")
+    said = subprocess.run([make, "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    described = set(re.findall(r"^  make ([a-z]+)", said.stdout, re.MULTILINE))
+    assert described == set(re.findall(r"^([a-z]+):", read("Makefile"), re.MULTILINE))
+
+
+def test_no_address_is_invented_and_no_machine_is_named():
+    """No e-mail, DOI, private path or package index; no host that nobody vouched for."""
+    own = CONFIG["repository"]["url"]
+    wrong = []
+    # a home folder, and the places where builds and package mirrors usually live
+    private = re.compile(r"(?<![\w.$~/\\-])/(?:home|root|Users|work|opt|mnt|srv)/[\w.-]+")
+    for path in project_files():
+        name = path.relative_to(ROOT).as_posix()
+        if name == "tests/test_repository.py":
+            continue
+        text = path.read_text(encoding="utf-8")
+        for host in re.findall(r"https?://([^/\s\"'`<>)\]}]+)", text):
+            if host not in KNOWN_HOSTS and not (own and own.startswith(f"https://{host}")):
+                wrong.append(f"{name}: {host}")
+        wrong += [f"{name}: {hit}" for hit in private.findall(text)]
+        wrong += [f"{name}: {hit}" for hit in re.findall(r"\b10\.\d{4,9}/[^\s\"]+", text)]
+        wrong += [f"{name}: {hit}" for hit in re.findall(r"[\w.+-]+@[\w-]+\.[a-z]{2,}\b", text)]
+        wrong += [f"{name}: {hit}" for hit in re.findall(r"--(?:extra-)?index-url\S*", text)]
+    assert wrong == []
+
+
+def test_the_repository_s_address_is_one_setting():
+    address = CONFIG["repository"]["url"]
+    forges = re.compile(r"https?://(?:github|gitlab|colab|mybinder|codeberg)[\w.-]*/[\w./-]*")
+    used = {
+        f"{path.relative_to(ROOT)}: {url}"
+        for path in project_files()
+        if path.name != "test_repository.py"
+        for url in forges.findall(path.read_text(encoding="utf-8"))
+    }
+    if address:
+        inside = address.removeprefix("https://")
+        assert {line for line in used if inside not in line} == set()
+    else:
+        assert used == set()
+        assert "urls" not in PROJECT
+        assert not {"repository-code", "url"} & set(yaml.safe_load(read("CITATION.cff")))
+        buttons = ("use_repository_button", "use_issues_button", "use_edit_page_button")
+        assert not any(CONFIG["html"][button] for button in buttons)
+
+
+# --- the book's sources ------------------------------------------------------------------------
+
+
+def chapters() -> list[Path]:
+    entries = [TOC["root"]]
+    for part in [TOC, *TOC.get("parts", [])]:
+        entries += [chapter["file"] for chapter in part.get("chapters", [])]
+    return [ROOT / "book" / f"{entry}.md" for entry in entries]
+
+
+@pytest.mark.parametrize("chapter", chapters(), ids=lambda path: path.stem)
+def test_a_chapter_with_cells_says_that_it_is_a_notebook(chapter):
+    text = chapter.read_text(encoding="utf-8")
+    if "{code-cell}" not in text:
+        return
+    header = yaml.safe_load(text.split("---")[1])
+    assert header["file_format"] == "mystnb"
+    assert header["kernelspec"]["name"] == "python3"
+
+
+def test_every_chapter_is_in_the_table_of_contents():
+    listed = {path.name for path in chapters()}
+    assert {path.name for path in (ROOT / "book").glob("*.md")} == listed
+
+
+# --- the built book ----------------------------------------------------------------------------
+
+
+class Page(HTMLParser):
+    """What a page loads, what its scripts say, and which pictures say nothing."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.loads: list[str] = []
+        self.scripts: list[str] = []
+        self.mute: list[str] = []
+        self._script = False
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        given = dict(attributes)
+        self._script = tag == "script"
+        if tag in ("script", "img", "iframe", "source", "video", "audio"):
+            self.loads += [given[key] for key in ("src", "srcset") if given.get(key)]
+        if tag == "link" and "canonical" not in (given.get("rel") or ""):
+            self.loads.append(given.get("href") or "")
+        if tag == "img" and not (given.get("alt") or "").strip():
+            self.mute.append(given.get("src") or "?")
+
+    def handle_endtag(self, tag):
+        self._script = False
+
+    def handle_data(self, data):
+        if self._script:
+            self.scripts.append(data)
+
+
+def built_pages() -> list[Path]:
+    pages = sorted(HTML.rglob("*.html"))
+    pages = [p for p in pages if "_static" not in p.parts]
+    if not pages:
+        pytest.skip("the book is not built: make book")
+    return pages
+
+
+def test_built_pages_ask_nothing_of_the_network():
+    outside = []
+    for path in built_pages():
+        page = Page(path.read_text(encoding="utf-8"))
+        loads = [url for url in page.loads if re.match(r"(?:https?:)?//", url)]
+        named = [
+            url
+            for script in page.scripts
+            for url in re.findall(r"https?://[\w./-]+", script)
+            if "www.w3.org" not in url  # the name of a namespace, never fetched
+        ]
+        outside += [f"{path.relative_to(HTML)}: {url}" for url in loads + named]
+    assert outside == []
+
+
+def test_built_style_sheets_ask_nothing_of_the_network():
+    built_pages()
+    found = []
+    for sheet in HTML.rglob("*.css"):
+        text = sheet.read_text(encoding="utf-8")
+        hits = re.findall(r"(?:@import\s+|url\()[\"']?((?:https?:)?//[^\"')]+)", text)
+        found += [f"{sheet.relative_to(HTML)}: {hit}" for hit in hits]
+    assert found == []
+
+
+def test_what_built_pages_load_is_there():
+    gone = []
+    for path in built_pages():
+        for url in Page(path.read_text(encoding="utf-8")).loads:
+            local = url.partition("?")[0].partition("#")[0]
+            if not local or ":" in local or local.startswith("//"):
+                continue
+            if not (path.parent / local).exists():
+                gone.append(f"{path.relative_to(HTML)}: {local}")
+    assert gone == []
+    assert (HTML / "_static/mathjax/tex-chtml.js").is_file()
+
+
+def test_every_picture_of_the_book_has_alt_text():
+    mute = [
+        f"{path.relative_to(HTML)}: {src}"
+        for path in built_pages()
+        for src in Page(path.read_text(encoding="utf-8")).mute
+    ]
+    assert mute == []
+
+
+# --- the tests themselves ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("ci", "outcome"), [("", "4 skipped"), ("true", "1 failed, 1 skipped, 2 errors")]
+)
+def test_a_missing_thing_skips_here_and_fails_in_ci(tmp_path, ci, outcome):
+    shutil.copy(ROOT / "tests/conftest.py", tmp_path)
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n  needs(*names): x\n  gpu: x\n")
+    (tmp_path / "torch.py").write_text("class cuda:\n    is_available = lambda: False\n")
+    (tmp_path / "test_it.py").write_text(
+        "import pytest\n"
+        "@pytest.mark.needs('no_such_package')\n"
+        "def test_marked(): assert False\n"
+        "def test_data(data_dir): assert False\n"
+        "def test_plain(): pytest.skip('for no reason')\n"
+        "@pytest.mark.gpu\n"
+        "def test_gpu(): assert False\n"
+    )
+    environment = {k: v for k, v in os.environ.items() if k not in ("CI", "MINIRM_DATA")}
+    environment["CI"] = ci
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rs"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert outcome in run.stdout, run.stdout
+    assert "no_such_package" in run.stdout
