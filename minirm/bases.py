@@ -11,6 +11,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerFast
 
 from minirm.logprobs import has_linear_head
+from minirm.progress import without_loading_bars
 
 ASSETS = Path(__file__).parent / "assets"
 BUNDLED = ("seed-0", "seed-1", "seed-2", "no-facts")
@@ -18,6 +19,7 @@ BUNDLED = ("seed-0", "seed-1", "seed-2", "no-facts")
 and one of a world in which nothing said beforehand decides the answer."""
 
 
+@without_loading_bars()
 def load_base(
     name: str | os.PathLike[str] = "seed-0", *, dtype: torch.dtype = torch.float32, **options: Any
 ) -> tuple[Any, Any]:

@@ -12,6 +12,7 @@ from torch import nn
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
 from minirm.bases import load_tokenizer, resolve
+from minirm.progress import without_loading_bars
 
 if TYPE_CHECKING:
     from minirm.rewards import RewardModel
@@ -73,6 +74,7 @@ def ensure_own_pad(model: Any, tokenizer: Any) -> Any:
     return tokenizer
 
 
+@without_loading_bars()
 def save(model: RewardModel, path: Any) -> None:
     """Write model, tokenizer, settings and (where there is one) reference below ``path``."""
     path = Path(path)
@@ -85,6 +87,7 @@ def save(model: RewardModel, path: Any) -> None:
     (path / SETTINGS).write_text(json.dumps(settings, indent=2) + "\n")
 
 
+@without_loading_bars()
 def load(path: Any, kind: type[Model]) -> Model:
     """Open a folder written by ``save`` as a ``kind``.
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from tqdm.auto import tqdm
+from transformers.utils import logging
 
 
 def progress_bar(
@@ -31,3 +33,15 @@ def progress_bar(
 
 def _somebody_watches() -> bool:
     return sys.stderr.isatty() or "ipykernel" in sys.modules
+
+
+@contextmanager
+def without_loading_bars() -> Iterator[None]:
+    """Keep transformers from drawing a bar for weights that load in an instant."""
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()

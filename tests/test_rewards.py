@@ -32,6 +32,7 @@ from transformers import (
 
 from minirm import ExplicitRM, GenerativeRM, ImplicitRM, accuracy
 from minirm.batches import pair_rows
+from minirm.logprobs import hidden_states
 from minirm.losses import bradley_terry_loss
 from minirm.pairs import encode, encode_pairs
 from minirm.rewards import QUESTION
@@ -281,6 +282,15 @@ def test_t11_half_precision_weights_give_nearly_the_same_float32_scores(kind):
     assert scores.dtype == torch.float32
     # Sums over some ten tokens, each rounded to about 0.02 nats.
     torch.testing.assert_close(scores, full.score(PROMPTS, RESPONSES), atol=0.3, rtol=0.05)
+
+
+@torch.no_grad()
+def test_t11_a_mean_over_half_precision_states_is_taken_in_float32():
+    rm = make(ExplicitRM, tiny().bfloat16(), pooling="mean")
+    sequence = rm.encode(PROMPTS[0], RESPONSES[0])
+    states = hidden_states(rm.model, rm.rows([sequence]))[0, len(sequence.prompt) :]
+    features = rm.features(PROMPTS[:1], RESPONSES[:1])[0]
+    torch.testing.assert_close(features, states.float().mean(0), atol=1e-6, rtol=1e-6)
 
 
 def test_t10_autocast_does_not_round_explicit_rewards_into_ties():

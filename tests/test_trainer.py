@@ -239,11 +239,11 @@ def test_mixed_precision_runs_the_forward_pass_in_bf16_and_ends_with_the_run():
 
 
 def test_t13_under_bf16_a_fresh_implicit_reward_is_still_near_zero():
-    """The cached reference is rounded as the policy is: below 0.05 nats a sequence."""
+    """The cached reference is rounded as the policy is; in float32 it would be 0.007 nats off."""
     rm = make(beta=1.0)
     history = Trainer(rm, PAIRS, lr=0, epochs=1, micro_batch_size=3, mixed_precision="bf16").fit()
-    assert history[0]["loss"] == pytest.approx(math.log(2), abs=0.05)
-    assert abs(history[0]["margin"]) < 0.05
+    assert history[0]["loss"] == pytest.approx(math.log(2), abs=5e-4)
+    assert abs(history[0]["margin"]) < 1e-3
 
 
 def test_float64_stays_float64():
@@ -370,6 +370,7 @@ def test_a_loss_that_is_not_finite_stops_before_the_step_with_the_weights_as_bef
         trainer.fit()
     assert same(weights(rm), snapshots[4])  # as after step 2, though half of step 3 had passed
     assert not same(weights(rm), snapshots[3])
+    assert all(w.grad is None for w in rm.parameters())
     handle.remove()
     assert trainer.fit()[-1]["loss"] < math.log(2)  # nothing of the failed step is left
 
