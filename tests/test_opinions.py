@@ -70,6 +70,13 @@ def test_lists_are_the_promised_ones():
     assert len(opinions.statements()) == 24 * 12
 
 
+def test_the_papers_prefixes_are_new_strings_of_known_pieces():
+    known = set(opinions.pieces())
+    for prefix in opinions.UNUSED_PREFIXES:
+        assert prefix not in PREFIXES
+        assert set(re.findall(opinions.PIECE, prefix + " ")) <= known
+
+
 def test_a_prefix_family_shares_its_first_token_and_no_other_family_does():
     firsts = [{ids(prefix)[0] for prefix in family} for family in FAMILIES.values()]
     assert all(len(first) == 1 for first in firsts)

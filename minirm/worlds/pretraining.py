@@ -31,7 +31,7 @@ PAPER_PREFIXES = {
 }
 PAPER_PHRASES = {True: ("yes", "sure"), False: ("no", "never")}
 
-STEPS = 1500
+STEPS = 1000
 BATCH = 48
 PEAK_LR = 4e-3
 WARMUP = 100
