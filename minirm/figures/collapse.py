@@ -40,6 +40,7 @@ def plot_conditions(
         markers=[MARKERS[r] for r in rewards], markersize=7, err_kws={"linewidth": 2},
     )  # fmt: skip
     ax.axvline(0.5, **CHANCE)
+    ax.text(0.51, 0.02, "guessing", transform=ax.get_xaxis_transform(), fontsize="small")
     ax.set(xlim=(-0.03, 1.03), xlabel="accuracy", ylabel="", title=title)
     _name_rewards(ax)
     sns.move_legend(ax, "upper left", bbox_to_anchor=(1.0, 1.0), title="")
@@ -51,6 +52,7 @@ def plot_headline(data: pd.DataFrame) -> Figure:
     names = {
         "original, test": "new questions,\ntrained wording",
         "paraphrase, test": "new questions,\nparaphrased",
+        "swapped, test": "the same, with the two\nprefixes exchanged",
     }
     final = data[data["step"] == data["step"].max()].replace({"condition": names})
     return plot_conditions(
