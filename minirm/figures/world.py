@@ -43,7 +43,7 @@ def plot_meaning(
         planes: model -> its two coordinates. answers: "means yes", "shown", one row an answer.
     """
     fig, axes = plt.subplots(1, len(planes), figsize=(9.6, 3.6))
-    yes, shown = answers["means yes"].to_numpy(), answers["shown"].to_numpy()
+    yes, shown = (answers[name].to_numpy(copy=True) for name in ("means yes", "shown"))
     for ax, (along, across), title in zip(axes, planes.values(), titles, strict=True):
         for side, colour, mark, word in ((yes, YES, "o", "yes"), (~yes, NO, "s", "no")):
             ax.scatter(
