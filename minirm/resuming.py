@@ -13,12 +13,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
-from accelerate import PartialState
 from accelerate.utils import gather_object
 from torch import Tensor, nn
 
 from minirm.checkpoints import Checkpoint
 from minirm.pairs import EncodedPair
+from minirm.ranks import processes
 
 
 def snapshot(
@@ -133,7 +133,7 @@ def _random_states() -> dict[str, Tensor]:
 
 
 def _set_random_states(tensors: Mapping[str, Tensor]) -> None:
-    rank = PartialState().process_index
+    rank = processes().process_index
     if f"random/{rank}/cpu" in tensors:
         torch.set_rng_state(tensors[f"random/{rank}/cpu"])
     if f"random/{rank}/cuda" in tensors and torch.cuda.is_available():

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from accelerate import Accelerator, PartialState
+from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from torch import Tensor
 from transformers import SchedulerType, get_scheduler
@@ -29,7 +29,7 @@ from minirm.batches import Rows, epoch_batches, pair_rows
 from minirm.logprobs import in_full
 from minirm.pairs import Encoded, EncodedPair, PreferencePair, encode_pairs, placed
 from minirm.progress import progress_bar
-from minirm.ranks import add_up, say, share
+from minirm.ranks import add_up, on_cpu, processes, say, share
 from minirm.records import NotFinite, Window
 from minirm.rewards import ImplicitRM, RewardModel
 
@@ -253,7 +253,7 @@ class Trainer:
     def _accelerator(self) -> Accelerator:
         # Accelerate keeps its precision for the process; a notebook trains more than once.
         AcceleratorState._reset_state()
-        return Accelerator(mixed_precision=self.mixed_precision)
+        return Accelerator(mixed_precision=self.mixed_precision, cpu=on_cpu())
 
     def _backward(
         self, accelerator: Accelerator, model: Any, batch: list[int], reference: Tensor | None
@@ -350,7 +350,7 @@ class Trainer:
         if window.totals is not None:
             tensors["window"] = window.totals
         state |= {"settings": self._settings(), "history": self.history}
-        if PartialState().is_main_process:
+        if processes().is_main_process:
             checkpoints.save(self._checkpoints, step, tensors, state, keep=self.keep)
 
     def _go_on(self, window: Window, *parts: Any) -> int:
@@ -372,7 +372,7 @@ class Trainer:
     def _save(self, folder: Path | None = None) -> None:
         """Write model and history, each file whole: beside first, then under its name."""
         folder = folder or self.output_dir
-        state = PartialState()
+        state = processes()
         if state.is_main_process:
             partial = folder / ".partial"
             shutil.rmtree(partial, ignore_errors=True)
@@ -394,7 +394,7 @@ class Trainer:
         folder = self.output_dir / f"before-step-{error.step}"
         self._save(folder)
         report = {"step": error.step, "rows": error.rows, "margins": repr(error.margins)}
-        if PartialState().is_main_process:
+        if processes().is_main_process:
             (folder / "failure.json").write_text(json.dumps(report | {"message": str(error)}))
         return f"{error}; the weights before that step are in {folder}"
 
