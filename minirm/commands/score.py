@@ -13,10 +13,10 @@ from typing import Any
 
 from minirm.commands.shared import (
     BadCall,
-    _unescaped,
     add_column_arguments,
     count,
     open_reward,
+    unescaped,
 )
 from minirm.rewards import RewardModel
 from minirm.worlds.preferences import json_lines
@@ -83,7 +83,7 @@ def _scored(
 ) -> Iterator[dict[str, Any]]:
     texts: dict[str, list[Any]] = {field: [] for field in names}
     for number, row in enumerate(batch, first):
-        for field, column in names.items():
+        for column in names.values():
             if column not in row:
                 raise ValueError(f"row {number} has no {column!r}; it has {sorted(row)}")
         prompt, response = (row[names[field]] for field in ("prompt", "response"))
@@ -91,7 +91,7 @@ def _scored(
             if options.chat:
                 prompt = [{"role": "user", "content": prompt}]
                 response = [{"role": "assistant", "content": response}]
-            elif not prompt.endswith(separator := _unescaped(options.separator)):
+            elif not prompt.endswith(separator := unescaped(options.separator)):
                 prompt += separator
         texts["prompt"].append(prompt)
         texts["response"].append(response)

@@ -93,13 +93,13 @@ def read_pairs(source: str, options: argparse.Namespace) -> tuple[list[Preferenc
         split=options.split,
         columns=options.columns,
         chat=options.chat,
-        separator=_unescaped(options.separator),
+        separator=unescaped(options.separator),
         bad_rows=options.bad_rows,
         limit=options.limit,
     )
 
 
-def _unescaped(text: str) -> str:
+def unescaped(text: str) -> str:
     r"""``\n`` as a shell passes it on is meant as a line break."""
     return text.replace("\\n", "\n").replace("\\t", "\t")
 
