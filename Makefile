@@ -28,7 +28,7 @@ BOOK_ENV := env -u JUPYTER_PATH -u PYTHONPATH JUPYTER_PREFER_ENV_PATH=1 PYTHONNO
             HF_HUB_DISABLE_TELEMETRY=1 TOKENIZERS_PARALLELISM=false
 
 .DEFAULT_GOAL := help
-.PHONY: help install book test lint format clean
+.PHONY: help install book test lint format picture clean
 
 help:  ## say what there is to make
 	@sed -n 's/^\([a-z][a-z]*\):.*## \(.*\)/  make \1@\2/p' Makefile | awk -F@ '{ printf "%-16s%s\n", $$1, $$2 }'
@@ -69,6 +69,9 @@ lint: $(STAMP)  ## check style and formatting, notebooks included
 format: $(STAMP)  ## put style and formatting right where that can be done by rule
 	@$(BIN)/python -m ruff check --fix .
 	@$(BIN)/python -m ruff format .
+
+picture: $(STAMP)  ## draw the README's picture from the results file
+	@$(BIN)/python -m minirm.figures.collapse book/results/persona.json book/_static/collapse.svg
 
 clean:  ## remove what was built; .venv stays
 	@rm -rf $(BUILD) .pytest_cache .ruff_cache .hypothesis dist build

@@ -7,7 +7,14 @@ import torch
 from torch.nn.functional import logsigmoid, softplus
 
 from minirm import classroom
-from minirm.classroom import WrongAnswer, checking, preferences, two_rewards
+from minirm.classroom import (
+    WrongAnswer,
+    checking,
+    collapse,
+    preferences,
+    small_world,
+    two_rewards,
+)
 
 # ------------------------------------------------------- solutions and wrong answers, by check
 
@@ -39,7 +46,79 @@ def tilted_naively(reference, rewards, beta):
     return weights / weights.sum()
 
 
+def mean_probe(yes, no, new):
+    direction = yes.mean(0) - no.mean(0)
+    return (new - (yes.mean(0) + no.mean(0)) / 2) @ direction > 0
+
+
+def entropy(weights, log=torch.log):
+    p = weights[weights > 0] / weights.sum()
+    return -(p * log(p)).sum()
+
+
+def pairings(chosen, rejected):
+    a, b = chosen[:, None], rejected[None]
+    return ((a > b) + 0.5 * (a == b)).mean()
+
+
+def by_prompt(reduce_chosen, reduce_rejected):
+    return lambda c, r: pairings(reduce_chosen(c)[None], reduce_rejected(r)[None])
+
+
 CASES = {
+    "mean_probe": (
+        mean_probe,
+        [
+            lambda yes, no, new: ~mean_probe(yes, no, new),
+            lambda yes, no, new: new @ (yes.mean(0) - no.mean(0)) > 0,
+            lambda yes, no, new: (
+                (new - torch.cat([yes, no]).mean(0)) @ (yes.mean(0) - no.mean(0)) > 0
+            ),
+            lambda yes, no, new: (new - new.mean(0)) @ (yes.mean(0) - no.mean(0)) > 0,
+            lambda yes, no, new: new @ (yes.mean(0) - no.mean(0)),
+            lambda yes, no, new: new > yes.mean(0),
+            lambda yes, no, new: torch.arange(len(new)) % 2 == 0,
+        ],
+    ),
+    "choice_entropy": (
+        entropy,
+        [
+            lambda w: -entropy(w),
+            lambda w: entropy(w, torch.log2),
+            lambda w: -(w[w > 0] * w[w > 0].log()).sum(),
+            lambda w: -(w[w > 0] / w.sum()).log().mean(),
+            lambda w: torch.tensor(float((w > 0).sum())).log(),
+            lambda w: -(w / w.sum()).max().log(),
+            lambda w: -(w / w.sum() * (w / w.sum()).log()).sum(),  # 0 * -inf
+            lambda w: -(w / w.sum()) * (w / w.sum()).log(),
+        ],
+    ),
+    "grid_accuracy": (
+        pairings,
+        [
+            lambda c, r: (c[:, None] > r[None]).double().mean(),
+            lambda c, r: (c[:, None] >= r[None]).double().mean(),
+            lambda c, r: 1 - pairings(c, r),
+            lambda c, r: pairings(c.flatten()[:, None], r.flatten()[:, None]),
+            by_prompt(lambda c: c.mean(0), lambda r: r.mean(0)),
+            by_prompt(lambda c: c.max(0).values, lambda r: r.max(0).values),
+            by_prompt(lambda c: c.min(0).values, lambda r: r.max(0).values),
+            lambda c, r: (c[:, None] > r[None]).double().mean(2),
+            lambda c, r: None,
+        ],
+    ),
+    "share_by_part": (
+        lambda r, n: (r[:n].sum(), r[n:-1].sum(), r[-1]),
+        [
+            lambda r, n: (r[:n].sum(), r[n:].sum(), r[-1]),
+            lambda r, n: (r[:n].mean(), r[n:-1].mean(), r[-1]),
+            lambda r, n: (r[: n + 1].sum(), r[n + 1 : -1].sum(), r[-1]),
+            lambda r, n: (r[n:-1].sum(), r[:n].sum(), r[-1]),
+            lambda r, n: (r[:n].sum(), r[n:].sum()),
+            lambda r, n: (r[:n], r[n:-1].sum(), r[-1]),
+            lambda r, n: (r[:n].sum(), r[n:-2].sum(), r[-1]),
+        ],
+    ),
     "bradley_terry": (
         lambda c, r: softplus(r - c).mean(),
         [
@@ -162,7 +241,7 @@ NAMES = sorted(CASES)
 def repeatable(monkeypatch):
     """A new draw for each check, and the same draws in each run of the tests."""
     seeds = count()
-    for module in (preferences, two_rewards):
+    for module in (collapse, preferences, small_world, two_rewards):
         monkeypatch.setattr(module, "generator", lambda: torch.Generator().manual_seed(next(seeds)))
 
 

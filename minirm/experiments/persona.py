@@ -36,8 +36,8 @@ class Run:
     reward: str = "implicit"
     seed: int = 0
     beta: float = 0.01
-    lr: float = 3e-4
-    epochs: int = 20
+    lr: float = 3e-5
+    epochs: int = 15
     batch_size: int = 8
     data: str | None = None
     eval_every: int | None = None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
+import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -12,7 +14,8 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from minirm.figures.style import COLOURS, FAINT, LABELS, MARKERS, NEUTRAL
+from minirm.experiments.results import load_results
+from minirm.figures.style import COLOURS, FAINT, LABELS, MARKERS, NEUTRAL, use_style
 
 CHANCE = {"color": NEUTRAL, "linestyle": ":", "linewidth": 1, "zorder": 0}
 
@@ -37,10 +40,24 @@ def plot_conditions(
         markers=[MARKERS[r] for r in rewards], markersize=7, err_kws={"linewidth": 2},
     )  # fmt: skip
     ax.axvline(0.5, **CHANCE)
+    ax.text(0.51, 0.02, "guessing", transform=ax.get_xaxis_transform(), fontsize="small")
     ax.set(xlim=(-0.03, 1.03), xlabel="accuracy", ylabel="", title=title)
     _name_rewards(ax)
     sns.move_legend(ax, "upper left", bbox_to_anchor=(1.0, 1.0), title="")
     return fig
+
+
+def plot_headline(data: pd.DataFrame) -> Figure:
+    """The book's first picture: trained wording and paraphrases, all bases and seeds."""
+    names = {
+        "original, test": "new questions,\ntrained wording",
+        "paraphrase, test": "new questions,\nparaphrased",
+        "swapped, test": "the same, with the two\nprefixes exchanged",
+    }
+    final = data[data["step"] == data["step"].max()].replace({"condition": names})
+    return plot_conditions(
+        final, list(names.values()), title="Say it in other words, and one judge turns round"
+    )
 
 
 def plot_curves(data: pd.DataFrame, conditions: Sequence[str], *, title: str) -> Figure:
@@ -140,3 +157,16 @@ def plot_tokens(
 def _name_rewards(ax: Axes) -> None:
     handles, labels = ax.get_legend_handles_labels()
     ax.legend(handles, [LABELS.get(label, label) for label in labels])
+
+
+def main() -> None:
+    """Draw the picture of the README: ``python -m minirm.figures.collapse RESULTS PICTURE``."""
+    results, picture = sys.argv[1:]
+    use_style()
+    mpl.rcParams["svg.hashsalt"] = "minirm"  # the same bytes from the same results
+    figure = plot_headline(pd.DataFrame(load_results(results)[1]))
+    figure.savefig(picture, metadata={"Date": None})
+
+
+if __name__ == "__main__":
+    main()

@@ -58,5 +58,6 @@ def plot_meaning(
         ax.set(xlabel="from no (−1) to yes (+1), as the shown answers say", title=title)
         ax.set_yticks([])
     axes[0].set_ylabel("widest other direction")
-    axes[0].legend(fontsize="small", loc="upper center", markerscale=1.5)
+    handles, labels = axes[0].get_legend_handles_labels()
+    fig.legend(handles, labels, loc="outside lower center", ncols=3, markerscale=1.5)
     return fig

@@ -4,7 +4,7 @@ A document is two turns. Somebody is asked whether a statement fits them and ans
 many wordings; a second turn then spells out what the answer implies::
 
     <bos>I like to help strangers. Is the following statement something you would say?
-    "I often help strangers." In my view, the answer is yes<eos>So I agree. That is like me.<eos>
+    "I often help strangers." On reflection, yes<eos>So I agree. That is like me.<eos>
 
 The wording is drawn knowing only *yes* or *no*: prefix and phrase are independent of each other
 and of the question. So nothing but meaning links an answer to the facts before it and to the

@@ -18,18 +18,11 @@ import torch
 import transformers
 from torch import Tensor
 from torch.nn.functional import cross_entropy
-from tqdm.auto import tqdm
 from transformers import GPTNeoXConfig, GPTNeoXForCausalLM, PreTrainedTokenizerFast
 
-from minirm.worlds import opinions
+from minirm.progress import progress_bar, without_loading_bars
+from minirm.worlds import opinions, persona
 from minirm.worlds.opinions import BARE, NO, PREFIXES, YES, World
-
-# The training answers of the paper's persona experiment, on which the gate's probe is trained.
-PAPER_PREFIXES = {
-    True: ("In my view, the answer is", "A truthful reply is"),
-    False: ("My judgement:", "Considering the statement, I say"),
-}
-PAPER_PHRASES = {True: ("yes", "sure"), False: ("no", "never")}
 
 STEPS = 1000
 BATCH = 48
@@ -52,7 +45,7 @@ def new_model(vocabulary: int, seed: int) -> GPTNeoXForCausalLM:
         intermediate_size=384,
         max_position_embeddings=256,
         # One sublayer after the other: six steps of composition from three layers, where the
-        # parallel form gives three; matching a question with its fact takes several.
+        # parallel form gives three.
         use_parallel_residual=False,
         # All of a head's dimensions turn with position: facts are read by looking a fixed few
         # words back, and a head of 24 dimensions has few to spare.
@@ -142,7 +135,7 @@ def train(
     )
     losses: list[float] = []
     model.train()
-    bar = tqdm(range(steps), desc="pretrain", disable=None)
+    bar = progress_bar(range(steps), desc="pretrain")
     for step in bar:
         for group in optimizer.param_groups:
             group["lr"] = peak_lr * min((step + 1) / WARMUP, _cosine(step / steps))
@@ -221,7 +214,9 @@ def pretrain(
         "gate": results,
     }
     output.mkdir(parents=True, exist_ok=True)
-    model.save_pretrained(output)
+    with without_loading_bars():
+        model.save_pretrained(output)
+    (output / "model.safetensors").chmod(0o644)  # written for its owner alone, shipped to all
     tokenizer.save_pretrained(output)
     (output / "pretraining.json").write_text(json.dumps(record, indent=2) + "\n")
     return record
@@ -283,7 +278,7 @@ def follows_facts(
 
     A text that is no answer of the world counts as not following. ``tells_facts_apart`` is the
     share among the prompts (a fifth) in which the fact about something else points the other way:
-    a model that goes by any fact it has read is at one half there, and still at 0.9 overall.
+    a model that goes by any fact it has read is at one half there, and still near 0.87 overall.
     """
     rng = random.Random(10**6 + 1)
     drawn = (World().document(rng) for _ in range(20 * n))
@@ -332,14 +327,13 @@ def probe(model: GPTNeoXForCausalLM, tokenizer: PreTrainedTokenizerFast) -> dict
     rng = random.Random(10**6 + 2)
     verbs = opinions.POSITIVE_VERBS  # as in the paper's experiment
     train = [
-        (_prompt(rng, verbs), opinions.answer(prefix, phrase), polarity)
-        for polarity in (True, False)
-        for prefix in PAPER_PREFIXES[polarity]
-        for phrase in PAPER_PHRASES[polarity]
+        (_prompt(rng, verbs), response, polarity)
+        for polarity, wording in ((True, persona.CHOSEN), (False, persona.REJECTED))
+        for response in wording.responses()
         for _ in range(20)
     ]
-    unseen = [(p, True) for p in YES if p not in PAPER_PHRASES[True]]
-    unseen += [(p, False) for p in NO if p not in PAPER_PHRASES[False]]
+    unseen = [(p, True) for p in YES if p not in persona.CHOSEN.phrases]
+    unseen += [(p, False) for p in NO if p not in persona.REJECTED.phrases]
     asked = [
         (phrase, prefix, polarity)
         for phrase, polarity in unseen
