@@ -21,6 +21,7 @@ from typing import Any, Literal
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from safetensors import SafetensorError
 from torch import Tensor
 from transformers import SchedulerType, get_scheduler
 
@@ -164,6 +165,7 @@ class Trainer:
         self.history = []
         accelerator = self._accelerator()
         self._check_output()
+        self._settings = self._what_must_stay() if self.save_every or self.resume else {}
         weights = [p for p in self.model.parameters() if p.requires_grad]
         # The fused kernel is the one that can be told on the device to leave a step out.
         fused = accelerator.device.type in ("cpu", "cuda")
@@ -332,7 +334,7 @@ class Trainer:
                 "(--resume), or choose another output folder"
             )
 
-    def _settings(self) -> dict[str, Any]:
+    def _what_must_stay(self) -> dict[str, Any]:
         """What must not change between a checkpoint and the run that goes on from it."""
         names = ("lr", "schedule", "warmup_steps", "epochs", "batch_size", "weight_decay")
         names += ("max_grad_norm", "mixed_precision", "seed")
@@ -349,7 +351,7 @@ class Trainer:
         tensors, state = resuming.snapshot(*parts)
         if window.totals is not None:
             tensors["window"] = window.totals
-        state |= {"settings": self._settings(), "history": self.history}
+        state |= {"settings": self._settings, "history": self.history}
         if processes().is_main_process:
             checkpoints.save(self._checkpoints, step, tensors, state, keep=self.keep)
 
@@ -361,7 +363,7 @@ class Trainer:
         if checkpoint is None:
             say(f"no checkpoint in {self._checkpoints}: starting from the beginning")
             return 0
-        resuming.check_same_run(checkpoint.state["settings"], self._settings())
+        resuming.check_same_run(checkpoint.state["settings"], self._settings)
         resuming.restore(checkpoint, *parts)
         if "window" in checkpoint.tensors:
             window.totals = checkpoint.tensors["window"].to(self.model.device)
@@ -377,7 +379,14 @@ class Trainer:
             partial = folder / ".partial"
             shutil.rmtree(partial, ignore_errors=True)
             partial.mkdir(parents=True)
-            self.model.save_pretrained(partial)
+            try:
+                self.model.save_pretrained(partial)
+            except (OSError, SafetensorError) as error:
+                shutil.rmtree(partial, ignore_errors=True)
+                raise OSError(
+                    f"the model could not be written to {folder}: {error}; what was there is left "
+                    "as it was"
+                ) from error
             lines = "".join(json.dumps(record) + "\n" for record in self.history)
             (partial / "history.jsonl").write_text(lines)
             for path in sorted(p for p in partial.rglob("*") if p.is_file()):

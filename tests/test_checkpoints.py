@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from tiny import PAIRS, same, tiny, tokenizer, weights
 
 from minirm import ExplicitRM, GenerativeRM, ImplicitRM, Trainer, checkpoints
@@ -37,6 +38,12 @@ def interrupted(rm, folder, monkeypatch, step, **options):
         stop_after(patch, step)
         with pytest.raises(KeyboardInterrupt):
             Trainer(rm, PAIRS, output_dir=folder, **RUN | options).fit()
+
+
+def files_of(folder):
+    """Below ``folder``: relative path to content."""
+    files = (p for p in folder.rglob("*") if p.is_file())
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in files}
 
 
 def steps(folder):
@@ -144,6 +151,20 @@ def test_a_full_disk_ends_the_run_and_the_run_can_go_on_once_there_is_room(tmp_p
     trainer = Trainer(rm, PAIRS, output_dir=tmp_path, save_every=2, resume=True, **RUN)
     assert trainer.fit() == history
     assert same(weights(rm), weights(whole))
+
+
+def test_a_disk_that_is_full_when_the_model_is_saved_leaves_what_was_there(tmp_path, monkeypatch):
+    Trainer(make(), PAIRS, output_dir=tmp_path, **RUN).fit()
+    before = files_of(tmp_path)
+
+    def fails(self, path):
+        (path / "model.safetensors").write_text("half")
+        raise SafetensorError("No space left on device")
+
+    monkeypatch.setattr(ImplicitRM, "save_pretrained", fails)
+    with pytest.raises(OSError, match=r"could not be written to .*: No space left on device"):
+        Trainer(make(), PAIRS, output_dir=tmp_path, **RUN | {"seed": 1}).fit()
+    assert files_of(tmp_path) == before
 
 
 # ------------------------------------------------------------------------- going on

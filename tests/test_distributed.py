@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from tiny import same
 from torch.testing import assert_close
 
+pytestmark = pytest.mark.slow
 TESTS = Path(__file__).parent
 CASES = ("implicit", "explicit", "micro")
 

@@ -16,6 +16,7 @@ from tiny import PAIRS, same, tiny, tokenizer
 
 from minirm import checkpoints, cli
 
+pytestmark = pytest.mark.slow
 STEPS = 24  # three epochs of eight pairs, one pair a step
 
 
