@@ -296,11 +296,11 @@ class Trainer:
         if not isinstance(self.model, ImplicitRM) or self.model.reference is None:
             return None
         indices = sorted(range(len(self.pairs)), key=lambda i: len(self.pairs[i]))
-        cache, mine = None, share(indices)
+        mine = share(indices)  # may be empty: a pair for two processes
+        cache = torch.zeros(2, len(self.pairs), dtype=_sum_dtype(self.model))
         for start in range(0, len(mine), self.micro_batch_size):
             part = [indices[i] for i in mine[start : start + self.micro_batch_size]]
             values = self.model.reference_logprobs(self._rows(part, None)).cpu()
-            cache = values.new_zeros(2, len(self.pairs)) if cache is None else cache
             cache[:, part] = values.reshape(2, -1)
         return add_up(cache)
 
@@ -441,8 +441,7 @@ def pair_rewards(
             place.setdefault(side, len(place))
     sequences = list(place)
     mine = share(sequences)
-    dtype = torch.float64 if model.model.dtype == torch.float64 else torch.float32
-    rewards = torch.zeros(len(sequences), dtype=dtype)
+    rewards = torch.zeros(len(sequences), dtype=_sum_dtype(model))
     if mine:
         own = [sequences[i] for i in mine]
         rewards[mine.start : mine.stop] = model.score_encoded(own, batch_size=batch_size)
@@ -450,6 +449,11 @@ def pair_rewards(
     chosen = rewards[[place[pair.chosen] for pair in pairs]]
     rejected = rewards[[place[pair.rejected] for pair in pairs]]
     return chosen, rejected
+
+
+def _sum_dtype(model: RewardModel) -> torch.dtype:
+    """Of rewards and log-probabilities: float64 where the weights are, else float32."""
+    return in_full(next(model.parameters())[:0].detach()).dtype
 
 
 def _report(dropped: int, kept: int, name: str) -> None:

@@ -65,6 +65,11 @@ def main(folder: Path) -> None:
         save_file({k: v.contiguous() for k, v in weights(rm.model).items()},
                   folder / f"{name}-{state.process_index}.safetensors")  # fmt: skip
 
+    # Fewer pairs than processes: for training, for the cached reference and for evaluation.
+    rm = ImplicitRM(tiny().double(), tokenizer())
+    perturb(rm.model)
+    report["lone"] = Trainer(rm, PAIRS[:1], **OPTIONS).fit()
+
     run = OPTIONS | {"save_every": 3, "output_dir": folder / "resumed"}
     rm = ExplicitRM(tiny().double(), tokenizer())
     perturb(rm.model)

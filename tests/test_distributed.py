@@ -74,6 +74,11 @@ def test_evaluation_counts_each_pair_once_also_where_shares_are_uneven(one, two)
             close(report[name], one[1][0][name])
 
 
+def test_a_process_without_a_pair_takes_part_with_nothing(one, two):
+    for report in two[1]:
+        close(report["lone"], one[1][0]["lone"])
+
+
 def test_what_is_saved_is_saved_once_and_whole(one, two):
     for folder, reports, _ in (one, two):
         lines = (folder / "implicit" / "history.jsonl").read_text().splitlines()
