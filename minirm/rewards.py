@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import copy as copying
 import re
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -20,13 +22,15 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from minirm import pretrained
-from minirm.batches import Rows, plain_rows
+from minirm.batches import Rows, answer_groups, plain_rows, shared_rows
 from minirm.logprobs import (
+    can_share_prompts,
     has_linear_head,
     hidden_states,
     in_full,
     pick_logprobs,
     response_logits,
+    response_logprobs,
     sum_by_sequence,
 )
 from minirm.losses import bradley_terry_losses
@@ -80,14 +84,46 @@ class RewardModel(nn.Module):
 
     @torch.no_grad()
     def score_encoded(self, sequences: Sequence[Encoded], *, batch_size: int = 64) -> Tensor:
-        """``score`` for what ``encode`` returned: [B], in the order given."""
-        order = sorted(range(len(sequences)), key=lambda i: len(sequences[i]))
-        scores: list[Tensor] = []
-        for start in range(0, len(order), batch_size):
-            batch = [sequences[i] for i in order[start : start + batch_size]]
-            scores.append(self.rewards(self.rows(batch)).cpu())
-        unsorted = torch.cat(scores)
-        return torch.empty_like(unsorted).index_copy_(0, torch.tensor(order), unsorted)
+        """``score`` for what ``encode`` returned: [B], in the order given.
+
+        What occurs more than once runs once, and answers to one prompt run in shared rows.
+        """
+        place = {s: i for i, s in enumerate(dict.fromkeys(sequences))}
+        distinct = list(place)
+        groups = [[i] for i in range(len(distinct))]
+        if self.shares_prompts:
+            groups = answer_groups(distinct, self.model.config.get_text_config().hidden_size)
+        scores: dict[int, Tensor] = {}
+        for batch in _by_width(groups, distinct, batch_size):
+            members = [i for group in batch for i in group]
+            where = {i: k for k, i in enumerate(members)}
+            rows = shared_rows(
+                [distinct[i] for i in members],
+                [[where[i] for i in group] for group in batch],
+                self.pad_token_id,
+            )
+            scores |= zip(members, self.rewards(rows.to(self.device)).cpu(), strict=True)
+        return torch.stack([scores[place[s]] for s in sequences])
+
+    @cached_property
+    def shares_prompts(self) -> bool:
+        """Whether rows may share a prompt between answers: measured at first use.
+
+        False, with one warning, where the model would then give other numbers.
+        """
+        shares = all(can_share_prompts(m) for m in self._networks())
+        if not shares:
+            warnings.warn(
+                f"{type(self.model).__name__} gives other numbers where two answers share a row "
+                "with their prompt (a sliding window, or attention that takes no mask): prompts "
+                "are encoded once per answer instead, which is slower and as exact",
+                stacklevel=2,
+            )
+        return shares
+
+    def _networks(self) -> list[Any]:
+        """The models that the reward runs."""
+        return [self.model]
 
     def rows(self, sequences: Sequence[Encoded]) -> Rows:
         """Lay encoded sequences out for this model, on its device."""
@@ -281,8 +317,11 @@ class ImplicitRM(RewardModel):
         return [self.tokenizer.decode([t]) for t in sequence.response], self.beta * shares.cpu()
 
     def _token_logprobs(self, model: Any, rows: Rows) -> Tensor:
-        logits = response_logits(model, rows, linear_head=self._linear_head)
-        return pick_logprobs(logits, rows.target)
+        return response_logprobs(model, rows, linear_head=self._linear_head)
+
+    def _networks(self) -> list[Any]:
+        other = self.reference is not None and type(self.reference) is not type(self.model)
+        return [self.model, self.reference] if other else [self.model]
 
     @classmethod
     def from_pretrained(cls, path: Any) -> ImplicitRM:
@@ -374,6 +413,21 @@ class GenerativeRM(RewardModel):
 
     def settings(self) -> dict[str, Any]:
         return {"yes": self.yes, "no": self.no, "question": self.question}
+
+
+def _by_width(
+    groups: list[list[int]], sequences: Sequence[Encoded], batch_size: int
+) -> Iterator[list[list[int]]]:
+    """Rows of similar width, as many as hold ``batch_size`` sequences (at least one row)."""
+    prompt = {id(g): len(sequences[g[0]].prompt) for g in groups}
+    width = {id(g): prompt[id(g)] + sum(len(sequences[i].response) for i in g) for g in groups}
+    batch: list[list[int]] = []
+    for group in sorted(groups, key=lambda g: width[id(g)]):
+        if batch and sum(map(len, batch)) + len(group) > batch_size:
+            yield batch
+            batch = []
+        batch.append(group)
+    yield batch
 
 
 def _single_token(tokenizer: Any, word: str) -> int:

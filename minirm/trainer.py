@@ -20,8 +20,8 @@ from torch import Tensor
 from transformers import SchedulerType, get_scheduler
 
 from minirm import metrics
-from minirm.batches import Rows, epoch_batches, pair_rows
-from minirm.pairs import Encoded, EncodedPair, PreferencePair, encode_pairs, placed
+from minirm.batches import Rows, epoch_batches, pair_cost, pair_rows
+from minirm.pairs import EncodedPair, PreferencePair, encode_pairs, placed
 from minirm.progress import progress_bar
 from minirm.rewards import ImplicitRM, RewardModel
 
@@ -99,6 +99,7 @@ class Trainer:
         self.model = model
         self.pairs, self.dropped = encode_pairs(train_pairs, model.encode, **limits)
         _report(self.dropped, len(self.pairs), "train_pairs")
+        self.costs = [pair_cost(pair, shared=model.shares_prompts) for pair in self.pairs]
         self.eval_sets: dict[str, list[EncodedPair]] = {}
         if not isinstance(eval_sets or {}, Mapping):
             raise TypeError(
@@ -163,7 +164,7 @@ class Trainer:
             self._evaluate_if_due(step)
             model.train()
             for epoch in range(self.epochs):
-                for batch in epoch_batches(len(self.pairs), self.batch_size, self.seed, epoch):
+                for batch in epoch_batches(self.costs, self.batch_size, self.seed, epoch):
                     window.append(self._backward(accelerator, model, batch, reference, step))
                     if self.max_grad_norm is not None:
                         accelerator.clip_grad_norm_(weights, self.max_grad_norm)
@@ -218,7 +219,8 @@ class Trainer:
         return totals
 
     def _rows(self, indices: list[int], reference: Tensor | None) -> Rows:
-        rows = pair_rows([self.pairs[i] for i in indices], self.model.pad_token_id)
+        pairs, pad = [self.pairs[i] for i in indices], self.model.pad_token_id
+        rows = pair_rows(pairs, pad, shared=self.model.shares_prompts)
         if reference is not None:
             rows = replace(rows, reference=reference[:, indices].flatten())
         return rows.to(self.model.device)
@@ -227,7 +229,7 @@ class Trainer:
         """ln pi_ref of both responses of every pair, once: [2, pairs]; None where unused."""
         if not isinstance(self.model, ImplicitRM) or self.model.reference is None:
             return None
-        indices = sorted(range(len(self.pairs)), key=lambda i: len(self.pairs[i]))
+        indices = sorted(range(len(self.pairs)), key=self.costs.__getitem__)
         cache = None
         for start in range(0, len(indices), self.micro_batch_size):
             part = indices[start : start + self.micro_batch_size]
@@ -267,13 +269,8 @@ def evaluate(model: RewardModel, pairs: Pairs, *, batch_size: int = 64) -> dict[
 def _evaluate(
     model: RewardModel, pairs: Sequence[EncodedPair], batch_size: int = 64
 ) -> dict[str, float]:
-    place: dict[Encoded, int] = {}
-    for pair in pairs:
-        for side in (pair.chosen, pair.rejected):
-            place.setdefault(side, len(place))
-    rewards = model.score_encoded(list(place), batch_size=batch_size)
-    chosen = rewards[[place[pair.chosen] for pair in pairs]]
-    rejected = rewards[[place[pair.rejected] for pair in pairs]]
+    sides = [pair.chosen for pair in pairs] + [pair.rejected for pair in pairs]
+    chosen, rejected = model.score_encoded(sides, batch_size=batch_size).chunk(2)
     return {
         "accuracy": metrics.accuracy(chosen, rejected),
         "margin": float((chosen - rejected).double().mean()),

@@ -227,6 +227,7 @@ def test_t12_bf16_moves_float32_weights_at_a_learning_rate_that_bf16_weights_wou
 
 def test_mixed_precision_runs_the_forward_pass_in_bf16_and_ends_with_the_run():
     rm, seen = make(ExplicitRM), []
+    assert rm.shares_prompts  # measured now, not while the hook listens
     dense = rm.model.base_model.layers[0].mlp.dense_h_to_4h
     dense.register_forward_hook(lambda _m, _i, out: seen.append(out.dtype))
     fit(rm, mixed_precision="bf16")
