@@ -194,6 +194,7 @@ def has_linear_head(model: Any) -> bool:
     Raises:
         ValueError: the model is not a causal LM: a later token changes an earlier state.
     """
+    model = language_model(model)
     head = model.get_output_embeddings()
     if head is None:
         raise ValueError(f"{type(model).__name__} predicts no tokens, so it is no language model")

@@ -41,6 +41,8 @@ class Trainer:
         micro_batch_size: pairs on the device at once; None for all of a batch.
         weight_decay, max_grad_norm: AdamW's decay; the norm to clip at, None for no clipping.
         mixed_precision: "no", "bf16" or "fp16": autocast over the weights as they are stored.
+        gradient_checkpointing: recompute each layer in the backward pass: about a third slower, and
+            a layer's activations in memory instead of all layers'.
         overlong: "error", or "drop" to leave out and count pairs over the model's context.
         log_every: steps between records in the history.
         seed: of the order of the pairs. output_dir: where ``fit`` saves model and history.
@@ -65,6 +67,7 @@ class Trainer:
         weight_decay: float = 0.0,
         max_grad_norm: float | None = None,
         mixed_precision: Literal["no", "bf16", "fp16"] = "no",
+        gradient_checkpointing: bool = False,
         overlong: Literal["error", "drop"] = "error",
         log_every: int = 10,
         eval_every: int | None = None,
@@ -117,6 +120,7 @@ class Trainer:
         self.micro_batch_size = micro_batch_size or batch_size
         self.weight_decay, self.max_grad_norm = weight_decay, max_grad_norm
         self.mixed_precision = mixed_precision
+        self.gradient_checkpointing = gradient_checkpointing
         self.log_every, self.eval_every = log_every, eval_every
         self.seed, self.progress = seed, progress
         self.output_dir = None if output_dir is None else Path(output_dir)
@@ -139,13 +143,20 @@ class Trainer:
         self.history = []
         accelerator = self._accelerator()
         weights = [p for p in self.model.parameters() if p.requires_grad]
-        optimizer = torch.optim.AdamW(weights, lr=self.lr, weight_decay=self.weight_decay)
+        optimizer = torch.optim.AdamW(
+            weights, lr=self.lr, weight_decay=self.weight_decay, fused=_can_fuse(accelerator.device)
+        )
         schedule = get_scheduler(self.schedule, optimizer, self.warmup_steps, self.total_steps)
         model, optimizer = accelerator.prepare(self.model, optimizer)
         optimizer.zero_grad(set_to_none=True)  # what somebody left there is not of this batch
+        if self.gradient_checkpointing:
+            _checkpoint_activations(self.model.model, "enable", {"use_reentrant": False})
         try:
             self._loop(accelerator, model, optimizer, schedule)
         finally:
+            if self.gradient_checkpointing:
+                _checkpoint_activations(self.model.model, "disable")
+            self._move_reference(self.model.device)
             self.model.eval()
             self.model.zero_grad(set_to_none=True)
             # Takes off the autocast, which would otherwise stay on for the next Trainer.
@@ -157,6 +168,7 @@ class Trainer:
     def _loop(self, accelerator: Accelerator, model: Any, optimizer: Any, schedule: Any) -> None:
         with accelerator.autocast():  # rounded as the policy is, so that they cancel at the start
             reference = self._reference()
+        self._move_reference("cpu")  # its numbers are cached: the device is the policy's
         weights = [p for p in self.model.parameters() if p.requires_grad]
         step, window = 0, []
         bar = progress_bar(total=self.total_steps, desc=self.model.kind, show=self.progress)
@@ -206,17 +218,20 @@ class Trainer:
             # Weighted by pairs: a mean of means would favour the pairs of a short micro-batch.
             loss = losses.sum() / len(batch)
             chosen, rejected = rewards.detach().chunk(2)
-            if not torch.isfinite(loss):
-                raise FloatingPointError(
-                    f"the loss is {loss.item()} at step {step}, rows {part}, margins "
-                    f"{(chosen - rejected).tolist()}; lower lr (now {self.lr}) or clip gradients"
-                )
+            margin = chosen - rejected
+            self._check_finite(loss, margin, part, step)
             accelerator.backward(loss)
             right = (chosen > rejected).float() + 0.5 * (chosen == rejected).float()
-            margin = chosen - rejected
             sums = torch.stack([losses.detach(), right, margin, torch.ones_like(right)])
             totals += sums.float().sum(1)
         return totals
+
+    def _check_finite(self, loss: Tensor, margin: Tensor, part: list[int], step: int) -> None:
+        if not torch.isfinite(loss):
+            raise FloatingPointError(
+                f"the loss is {loss.item()} at step {step}, rows {part}, margins "
+                f"{margin.tolist()}; lower lr (now {self.lr}) or clip gradients"
+            )
 
     def _rows(self, indices: list[int], reference: Tensor | None) -> Rows:
         pairs, pad = [self.pairs[i] for i in indices], self.model.pad_token_id
@@ -227,7 +242,7 @@ class Trainer:
 
     def _reference(self) -> Tensor | None:
         """ln pi_ref of both responses of every pair, once: [2, pairs]; None where unused."""
-        if not isinstance(self.model, ImplicitRM) or self.model.reference is None:
+        if not isinstance(self.model, ImplicitRM) or not self.model.has_reference:
             return None
         indices = sorted(range(len(self.pairs)), key=self.costs.__getitem__)
         cache = None
@@ -238,17 +253,24 @@ class Trainer:
             cache[:, part] = values.reshape(2, -1)
         return cache
 
+    def _move_reference(self, device: torch.device | str) -> None:
+        reference = getattr(self.model, "reference", None)
+        if reference is not None and not torch.distributed.is_initialized():
+            reference.to(device)
+
     def _evaluate_if_due(self, step: int) -> None:
         every = self.eval_every
         due = step == self.total_steps or (every is not None and step % every == 0)
         if not due or not self.eval_sets:
             return
+        self._move_reference(self.model.device)
         flat = {
             f"{name}/{metric}": value
             for name, values in self.evaluate().items()
             for metric, value in values.items()
         }
         self.history.append({"step": step, **flat})
+        self._move_reference("cpu")
 
     def _save(self) -> None:
         self.output_dir.mkdir(parents=True, exist_ok=True)
@@ -276,6 +298,16 @@ def _evaluate(
         "margin": float((chosen - rejected).double().mean()),
         "normalised_margin": metrics.normalised_margin(chosen, rejected),
     }
+
+
+def _can_fuse(device: torch.device) -> bool:
+    """Whether AdamW has a kernel that takes its whole step at once there."""
+    return device.type in ("cuda", "cpu", "xpu")
+
+
+def _checkpoint_activations(model: Any, verb: str, *settings: Any) -> None:
+    older = not hasattr(model, "activation_checkpointing_enable")  # transformers' name of late
+    getattr(model, f"{'gradient' if older else 'activation'}_checkpointing_{verb}")(*settings)
 
 
 def _report(dropped: int, kept: int, name: str) -> None:
