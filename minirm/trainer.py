@@ -26,9 +26,9 @@ from torch import Tensor
 from transformers import SchedulerType, get_scheduler
 
 from minirm import checkpoints, metrics, resuming
-from minirm.batches import Rows, epoch_batches, pair_rows
+from minirm.batches import Rows, epoch_batches, pair_cost, pair_rows
 from minirm.logprobs import in_full
-from minirm.pairs import Encoded, EncodedPair, PreferencePair, encode_pairs, placed
+from minirm.pairs import EncodedPair, PreferencePair, encode_pairs, placed
 from minirm.progress import progress_bar
 from minirm.ranks import add_up, on_cpu, processes, say, share
 from minirm.records import NotFinite, Window
@@ -50,6 +50,8 @@ class Trainer:
         micro_batch_size: pairs on a device at once; None for all of a batch.
         weight_decay, max_grad_norm: AdamW's decay; the norm to clip at, None for no clipping.
         mixed_precision: "no", "bf16" or "fp16": autocast over the weights as they are stored.
+        gradient_checkpointing: recompute each layer in the backward pass: about a third slower, and
+            a layer's activations in memory instead of all layers'.
         overlong: "error", or "drop" to leave out and count pairs over the model's context.
         log_every: steps between records in the history.
         seed: of the order of the pairs. output_dir: where ``fit`` saves model and history.
@@ -78,6 +80,7 @@ class Trainer:
         weight_decay: float = 0.0,
         max_grad_norm: float | None = None,
         mixed_precision: Literal["no", "bf16", "fp16"] = "no",
+        gradient_checkpointing: bool = False,
         overlong: Literal["error", "drop"] = "error",
         log_every: int = 10,
         eval_every: int | None = None,
@@ -118,6 +121,7 @@ class Trainer:
         self.model = model
         self.pairs, self.dropped = encode_pairs(train_pairs, model.encode, **limits)
         _report(self.dropped, len(self.pairs), "train_pairs")
+        self.costs = [pair_cost(pair, shared=model.shares_prompts) for pair in self.pairs]
         self.eval_sets: dict[str, list[EncodedPair]] = {}
         if not isinstance(eval_sets or {}, Mapping):
             raise TypeError(
@@ -135,6 +139,7 @@ class Trainer:
         self.micro_batch_size = micro_batch_size or batch_size
         self.weight_decay, self.max_grad_norm = weight_decay, max_grad_norm
         self.mixed_precision = mixed_precision
+        self.gradient_checkpointing = gradient_checkpointing
         self.log_every, self.eval_every = log_every, eval_every
         self.seed, self.progress = seed, progress
         self.output_dir = None if output_dir is None else Path(output_dir)
@@ -168,18 +173,22 @@ class Trainer:
         self._settings = self._what_must_stay() if self.save_every or self.resume else {}
         weights = [p for p in self.model.parameters() if p.requires_grad]
         # The fused kernel is the one that can be told on the device to leave a step out.
-        fused = accelerator.device.type in ("cpu", "cuda")
         optimizer = torch.optim.AdamW(
-            weights, lr=self.lr, weight_decay=self.weight_decay, fused=fused
+            weights, lr=self.lr, weight_decay=self.weight_decay, fused=_can_fuse(accelerator.device)
         )
         schedule = get_scheduler(self.schedule, optimizer, self.warmup_steps, self.total_steps)
         model, optimizer = accelerator.prepare(self.model, optimizer)
         optimizer.zero_grad(set_to_none=True)  # what somebody left there is not of this batch
+        if self.gradient_checkpointing:
+            _checkpoint_activations(self.model.model, "enable", {"use_reentrant": False})
         try:
             self._loop(accelerator, model, optimizer, schedule)
         except NotFinite as error:
             raise FloatingPointError(self._save_failure(error)) from None
         finally:
+            if self.gradient_checkpointing:
+                _checkpoint_activations(self.model.model, "disable")
+            self._move_reference(self.model.device)
             self.model.eval()
             self.model.zero_grad(set_to_none=True)
             # Takes off the autocast, which would otherwise stay on for the next Trainer.
@@ -191,6 +200,7 @@ class Trainer:
     def _loop(self, accelerator: Accelerator, model: Any, optimizer: Any, schedule: Any) -> None:
         with accelerator.autocast():  # rounded as the policy is, so that they cancel at the start
             reference = self._reference()
+        self._move_reference("cpu")  # its numbers are cached: the device is the policy's
         weights = [p for p in self.model.parameters() if p.requires_grad]
         window = Window(accelerator.device)
         advice = f"lower lr (now {self.lr}) or clip gradients"
@@ -207,7 +217,7 @@ class Trainer:
             if step == 0:
                 self._evaluate_if_due(step)
             for epoch in range(step // self._steps_per_epoch, self.epochs):
-                batches = epoch_batches(len(self.pairs), self.batch_size, self.seed, epoch)
+                batches = epoch_batches(self.costs, self.batch_size, self.seed, epoch)
                 for batch in islice(batches, step - epoch * self._steps_per_epoch, None):
                     model.train()
                     numbers = self._backward(accelerator, model, batch, reference)
@@ -286,16 +296,17 @@ class Trainer:
         return add_up(numbers)
 
     def _rows(self, indices: list[int], reference: Tensor | None) -> Rows:
-        rows = pair_rows([self.pairs[i] for i in indices], self.model.pad_token_id)
+        pairs, pad = [self.pairs[i] for i in indices], self.model.pad_token_id
+        rows = pair_rows(pairs, pad, shared=self.model.shares_prompts)
         if reference is not None:
             rows = replace(rows, reference=reference[:, indices].flatten())
         return rows.to(self.model.device)
 
     def _reference(self) -> Tensor | None:
         """ln pi_ref of both responses of every pair, once: [2, pairs]; None where unused."""
-        if not isinstance(self.model, ImplicitRM) or self.model.reference is None:
+        if not isinstance(self.model, ImplicitRM) or not self.model.has_reference:
             return None
-        indices = sorted(range(len(self.pairs)), key=lambda i: len(self.pairs[i]))
+        indices = sorted(range(len(self.pairs)), key=self.costs.__getitem__)
         mine = share(indices)  # may be empty: a pair for two processes
         cache = torch.zeros(2, len(self.pairs), dtype=_sum_dtype(self.model))
         for start in range(0, len(mine), self.micro_batch_size):
@@ -304,16 +315,23 @@ class Trainer:
             cache[:, part] = values.reshape(2, -1)
         return add_up(cache)
 
+    def _move_reference(self, device: torch.device | str) -> None:
+        reference = getattr(self.model, "reference", None)
+        if reference is not None and not torch.distributed.is_initialized():
+            reference.to(device)
+
     def _evaluate_if_due(self, step: int) -> None:
         due = step == self.total_steps or self._due(step, self.eval_every)
         if not due or not self.eval_sets:
             return
+        self._move_reference(self.model.device)
         flat = {
             f"{name}/{metric}": value
             for name, values in self.evaluate().items()
             for metric, value in values.items()
         }
         self.history.append({"step": step, **flat})
+        self._move_reference("cpu")
 
     @staticmethod
     def _due(step: int, every: int | None) -> bool:
@@ -435,25 +453,31 @@ def pair_rewards(
 
     Each distinct response is scored once, by one of the processes where there are several.
     """
-    place: dict[Encoded, int] = {}
-    for pair in pairs:
-        for side in (pair.chosen, pair.rejected):
-            place.setdefault(side, len(place))
+    sides = [pair.chosen for pair in pairs] + [pair.rejected for pair in pairs]
+    place = {side: i for i, side in enumerate(dict.fromkeys(sides))}
     sequences = list(place)
     mine = share(sequences)
     rewards = torch.zeros(len(sequences), dtype=_sum_dtype(model))
     if mine:
         own = [sequences[i] for i in mine]
         rewards[mine.start : mine.stop] = model.score_encoded(own, batch_size=batch_size)
-    rewards = add_up(rewards)
-    chosen = rewards[[place[pair.chosen] for pair in pairs]]
-    rejected = rewards[[place[pair.rejected] for pair in pairs]]
+    chosen, rejected = add_up(rewards)[[place[side] for side in sides]].chunk(2)
     return chosen, rejected
 
 
 def _sum_dtype(model: RewardModel) -> torch.dtype:
     """Of rewards and log-probabilities: float64 where the weights are, else float32."""
     return in_full(next(model.parameters())[:0].detach()).dtype
+
+
+def _can_fuse(device: torch.device) -> bool:
+    """Whether AdamW has a kernel that takes its whole step at once there."""
+    return device.type in ("cuda", "cpu", "xpu")
+
+
+def _checkpoint_activations(model: Any, verb: str, *settings: Any) -> None:
+    older = not hasattr(model, "activation_checkpointing_enable")  # transformers' name of late
+    getattr(model, f"{'gradient' if older else 'activation'}_checkpointing_{verb}")(*settings)
 
 
 def _report(dropped: int, kept: int, name: str) -> None:
