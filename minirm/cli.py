@@ -17,7 +17,10 @@ from minirm.commands.shared import count as _count
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status: 0, 1 for a failed run, 2 for a bad call."""
+    """Run one command; returns the exit status: 0, 1 for a failed run, 2 for a bad call.
+
+    A call is bad where its words alone show it; a file that is not there is a run that failed.
+    """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     parser = _parser()
     options = parser.parse_args(arguments)
@@ -29,9 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read the output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or closing it complains
         return 0
-    except (BadCall, FileNotFoundError, ModuleNotFoundError) as error:
+    except BadCall as error:
         return _failed(error, 2)
-    except (OSError, ValueError, TypeError, ArithmeticError, RuntimeError) as error:
+    except (OSError, ValueError, TypeError, ArithmeticError, RuntimeError, ImportError) as error:
         return _failed(error, 1)
     finally:
         if torch.distributed.is_available() and torch.distributed.is_initialized():

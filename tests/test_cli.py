@@ -222,6 +222,21 @@ BAD_CALLS = {
     "no reward": (TRAIN, "--reward"),
     "a batch of 0": ((*TRAIN, "--reward", "explicit", "--batch-size", "0"), "at least 1"),
     "a rate of 0": ((*TRAIN, "--reward", "explicit", "--lr", "0"), "must be positive"),
+    "beta of an explicit reward": (
+        (*TRAIN, "--reward", "explicit", "--beta", "0.1"),
+        "--beta is for --reward implicit",
+    ),
+    "columns that are no names": (
+        ("evaluate", "rm", "--data", "pairs.jsonl", "--columns", "question"),
+        "must be FIELD=COLUMN",
+    ),
+    "two sets of one name": (
+        (*TRAIN, "--reward", "explicit", "--eval-data", "pairs.jsonl", "pairs.jsonl"),
+        "two sets of --eval-data are called 'pairs'",
+    ),
+}
+
+FAILED_RUNS = {
     "no such data": (("evaluate", "rm", "--data", "no.jsonl"), "no file 'no.jsonl'"),
     "no such folder": (("evaluate", "no", "--data", "pairs.jsonl"), "no folder 'no'"),
     "no such model": (
@@ -232,21 +247,9 @@ BAD_CALLS = {
         (*TRAIN, "--reward", "explicit", "--output", "pairs.jsonl"),
         "--output pairs.jsonl is a file",
     ),
-    "beta of an explicit reward": (
-        (*TRAIN, "--reward", "explicit", "--beta", "0.1"),
-        "--beta is for --reward implicit",
-    ),
-    "columns that are no names": (
-        ("evaluate", "rm", "--data", "pairs.jsonl", "--columns", "question"),
-        "must be FIELD=COLUMN",
-    ),
     "a group that is no column": (
         ("evaluate", "rm", "--data", "pairs.jsonl", "--by", "topic"),
         "no such column; there are",
-    ),
-    "two sets of one name": (
-        (*TRAIN, "--reward", "explicit", "--eval-data", "pairs.jsonl", "pairs.jsonl"),
-        "two sets of --eval-data are called 'pairs'",
     ),
     "nothing to score": (("score", "rm", "no.jsonl"), "no file 'no.jsonl'"),
 }
@@ -259,10 +262,12 @@ def status_of(arguments):
         return error.code
 
 
-@pytest.mark.parametrize("case", BAD_CALLS)
-def test_a_bad_call_is_one_line_and_status_2(case, here, capsys):
-    arguments, complaint = BAD_CALLS[case]
-    assert status_of(arguments) == 2
+@pytest.mark.parametrize("case", [*BAD_CALLS, *FAILED_RUNS])
+def test_an_error_is_one_line_and_status_2_for_a_bad_call_and_1_for_what_is_not_there(
+    case, here, capsys
+):
+    arguments, complaint = (BAD_CALLS | FAILED_RUNS)[case]
+    assert status_of(arguments) == (2 if case in BAD_CALLS else 1)
     said = capsys.readouterr().err
     assert complaint in said
     assert "Traceback" not in said

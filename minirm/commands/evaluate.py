@@ -11,7 +11,6 @@ from torch import Tensor
 
 from minirm import metrics
 from minirm.commands.shared import (
-    BadCall,
     add_data_arguments,
     count,
     open_reward,
@@ -43,7 +42,7 @@ def add(commands: argparse._SubParsersAction) -> None:
 def run(options: argparse.Namespace) -> None:
     pairs, rows = read_pairs(options.data, options)
     if options.by is not None and options.by not in rows[0]:
-        raise BadCall(f"--by {options.by}: no such column; there are {sorted(rows[0])}")
+        raise ValueError(f"--by {options.by}: no such column; there are {sorted(rows[0])}")
     model = open_reward(options.model)
     encoded, _ = encode_pairs(pairs, model.encode)
     limit = model.max_length

@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> None:
         raise BadCall(f"--columns here names prompt and response, got {', '.join(unknown)}")
     names |= options.columns
     if options.input != "-" and not Path(options.input).is_file():
-        raise BadCall(f"there is no file {options.input!r}")
+        raise FileNotFoundError(f"there is no file {options.input!r}")
     model = open_reward(options.model)
     with ExitStack() as files:
         lines, name = sys.stdin, "standard input"

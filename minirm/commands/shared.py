@@ -18,22 +18,22 @@ REWARDS: dict[str, type[RewardModel]] = {
 
 
 class BadCall(ValueError):
-    """The command was asked for something that it cannot do, and did not begin: exit status 2."""
+    """The arguments contradict each other or name something that no command has: exit status 2."""
 
 
 def open_base(name: str) -> tuple[Any, Any]:
-    """``load_base``; what cannot be found is a bad call, in one line."""
+    """``load_base``; what cannot be found is an error of one line."""
     try:
         return load_base(name)
     except OSError as error:  # transformers explains itself over many lines
-        raise BadCall(f"no model {name!r}: {str(error).splitlines()[0]}") from error
+        raise FileNotFoundError(f"no model {name!r}: {str(error).splitlines()[0]}") from error
 
 
 def open_reward(path: str) -> RewardModel:
     """A saved reward model, on the device that it runs on."""
     folder = Path(path).expanduser()
     if not folder.is_dir():
-        raise BadCall(f"there is no folder {path!r}; give one that `minirm train` wrote")
+        raise FileNotFoundError(f"there is no folder {path!r}; give one that `minirm train` wrote")
     saved = (folder / pretrained.SETTINGS).is_file()
     kind = pretrained.saved_kind(folder) if saved else "explicit"  # any one-label classifier
     return REWARDS[kind].from_pretrained(folder).to(processes().device).eval()

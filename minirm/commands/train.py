@@ -100,7 +100,7 @@ class _Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescription
 
 def run(options: argparse.Namespace) -> None:
     if options.output.is_file():
-        raise BadCall(f"--output {options.output} is a file; give a folder")
+        raise FileExistsError(f"--output {options.output} is a file; give a folder")
     settings = _own_settings(options)
     pairs, _ = read_pairs(options.data, options)
     sets = {}
