@@ -161,22 +161,23 @@ def epoch_batches(
     """Indices of all items in batches of similar cost, each index exactly once.
 
     Who meets whom and the order of the batches are fixed by ``(seed, epoch)`` and differ between
-    epochs: items are sorted by cost only inside random windows, at most a quarter of the data. A
-    short last batch holds items drawn at random: else the costliest would always be in it.
+    epochs: items are sorted by their cost times a random factor up to ``JITTER``. A short last
+    batch holds items drawn at random: else the costliest would always be in it.
     """
     draw = random.Random(f"{seed}:{epoch}")
     order = list(range(len(costs)))
     draw.shuffle(order)
     full = len(order) - len(order) % batch_size
-    window = batch_size * min(50, max(1, full // batch_size // 4))
-    batches = []
-    for start in range(0, full, window):
-        similar = sorted(order[start : min(start + window, full)], key=lambda i: costs[i])
-        batches += [similar[i : i + batch_size] for i in range(0, len(similar), batch_size)]
+    similar = sorted(order[:full], key=lambda i: costs[i] * draw.uniform(1, JITTER))
+    batches = [similar[i : i + batch_size] for i in range(0, full, batch_size)]
     draw.shuffle(batches)
     yield from batches
     if full < len(order):
         yield order[full:]
+
+
+JITTER = 1.2
+"""How freely items of unlike cost meet in a batch: about half of what it is above 1 is padding."""
 
 
 def _padded(rows: Sequence[Sequence[int]], width: int, value: int) -> Tensor:
