@@ -8,6 +8,7 @@ VENV        ?= .venv
 EXTRAS      ?= book,test
 PYTEST_ARGS ?=
 BOOK_ARGS   ?=
+BENCH_ARGS  ?= --json book/results/benchmark.json
 
 comma := ,
 BIN   := $(VENV)/bin
@@ -28,7 +29,7 @@ BOOK_ENV := env -u JUPYTER_PATH -u PYTHONPATH JUPYTER_PREFER_ENV_PATH=1 PYTHONNO
             HF_HUB_DISABLE_TELEMETRY=1 TOKENIZERS_PARALLELISM=false
 
 .DEFAULT_GOAL := help
-.PHONY: help install book test lint format picture clean
+.PHONY: help install book test bench lint format picture clean
 
 help:  ## say what there is to make
 	@sed -n 's/^\([a-z][a-z]*\):.*## \(.*\)/  make \1@\2/p' Makefile | awk -F@ '{ printf "%-16s%s\n", $$1, $$2 }'
@@ -61,6 +62,10 @@ book: $(STAMP) $(BUILD)/.code  ## execute the chapters and build the book
 
 test: $(STAMP)  ## run the tests
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+bench:  ## time minirm against TRL (BENCH_ARGS=--quick for a look)
+	@$(MAKE) --no-print-directory EXTRAS=bench install
+	@$(BIN)/python tests/benchmarks/bench.py $(BENCH_ARGS)
 
 lint: $(STAMP)  ## check style and formatting, notebooks included
 	@$(BIN)/python -m ruff check .

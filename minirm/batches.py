@@ -1,11 +1,16 @@
 """Room: from encoded sequences to the integer tensors that a model runs on. No model enters here.
 
 ``Rows`` keeps *where* each number is read apart from *how* the rows are laid out: the rewards only
-ever use the index vectors, so a different layout changes the time and nothing else.
+ever use the index vectors, so a different layout changes the time and nothing else. Two layouts:
+
+    plain    [prompt | answer], one row a sequence, under the model's own causal mask
+    shared   [prompt | answer | answer | ...]: the prompt is encoded once, every answer sees it and
+             itself but no other answer, and counts its positions on from the prompt's end
 """
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
@@ -14,6 +19,8 @@ import torch
 from torch import Tensor
 
 from minirm.pairs import Encoded, EncodedPair
+
+PADDING, PROMPT = -1, 0  # segments; the answers of a row are 1, 2, ...
 
 
 @dataclass(frozen=True)
@@ -26,54 +33,152 @@ class Rows:
     input_ids: Tensor  # [R, T] long, padded on the right
     source: Tensor  # [N] long: the state that predicts each response token
     position: Tensor  # [N] long: the state at each response token itself
-    target: Tensor  # [N] long: the response tokens
+    target: Tensor  # [N] long: the response tokens, in the order of the sequences
     sequence: Tensor  # [N] long: which sequence each response token belongs to
     last: Tensor  # [S] long: the state at the last token of each sequence
     reference: Tensor | None = None  # [S]: ln pi_ref(y|x), where it was computed beforehand
+    position_ids: Tensor | None = None  # [R, T] long; None: 0 .. T - 1
+    segment: Tensor | None = None  # [R, T] long: PADDING, PROMPT or which answer; None: plain
 
     @property
     def n_sequences(self) -> int:
         return len(self.last)
+
+    @property
+    def attention_mask(self) -> Tensor | None:
+        """Which token (third axis) sees which (fourth), [R, 1, T, T] bool; None: plain causal."""
+        if self.segment is None:  # nothing attends to padding on its right, so no mask is needed
+            return None
+        width = self.segment.shape[1]
+        viewer, seen = self.segment[:, None, :, None], self.segment[:, None, None, :]
+        allowed = (viewer == seen) | (seen == PROMPT)  # padding sees padding: no row is empty
+        square = torch.ones(width, width, dtype=torch.bool, device=self.segment.device)
+        return allowed & square.tril()
 
     def to(self, device: torch.device | str) -> Rows:
         tensors = {f.name: getattr(self, f.name) for f in fields(self)}
         return replace(self, **{k: v.to(device) for k, v in tensors.items() if v is not None})
 
 
-def plain_rows(sequences: Sequence[Encoded], pad_token_id: int) -> Rows:
-    """One row a sequence, padded on the right.
+def shared_rows(
+    sequences: Sequence[Encoded], groups: Sequence[Sequence[int]], pad_token_id: int
+) -> Rows:
+    """One row a group: their common prompt once, then the response of each member.
 
-    Under a causal mask nothing attends to padding on its right, so no attention mask is needed.
+    Args:
+        sequences: S prompts with their responses.
+        groups: R lists of indices into ``sequences``, each index once; a group has one prompt.
     """
-    width = max(len(s) for s in sequences)
-    input_ids = torch.full((len(sequences), width), pad_token_id, dtype=torch.long)
-    source, target, sequence, last = [], [], [], []
-    for row, s in enumerate(sequences):
-        input_ids[row, : len(s)] = torch.tensor(s.prompt + s.response)
-        first = row * width + len(s.prompt)
-        source += range(first - 1, first - 1 + len(s.response))
+    tokens, positions, segments = [], [], []
+    starts = [(0, 0)] * len(sequences)  # row and column of each response
+    for row, group in enumerate(groups):
+        prompt = sequences[group[0]].prompt
+        ids, places, parts = list(prompt), list(range(len(prompt))), [PROMPT] * len(prompt)
+        for answer, member in enumerate(group, start=1):
+            response = sequences[member].response
+            starts[member] = row, len(ids)
+            ids += response
+            places += range(len(prompt), len(prompt) + len(response))
+            parts += [answer] * len(response)
+        tokens.append(ids)
+        positions.append(places)
+        segments.append(parts)
+    width = max(map(len, tokens))
+    source, position, target, sequence, last = [], [], [], [], []
+    for index, ((row, column), s) in enumerate(zip(starts, sequences, strict=True)):
+        first, end = row * width + column, row * width + column + len(s.response)
+        # An answer's first token is predicted where the prompt ends, however far off that lies.
+        source += [row * width + len(s.prompt) - 1, *range(first, end - 1)]
+        position += range(first, end)
         target += s.response
-        sequence += [row] * len(s.response)
-        last.append(first + len(s.response) - 1)
-    source = torch.tensor(source)
+        sequence += [index] * len(s.response)
+        last.append(end - 1)
+    plain = len(groups) == len(sequences)
     return Rows(
-        input_ids=input_ids,
-        source=source,
-        position=source + 1,
+        input_ids=_padded(tokens, width, pad_token_id),
+        source=torch.tensor(source),
+        position=torch.tensor(position),
         target=torch.tensor(target),
         sequence=torch.tensor(sequence),
         last=torch.tensor(last),
+        position_ids=None if plain else _padded(positions, width, 0),
+        segment=None if plain else _padded(segments, width, PADDING),
     )
 
 
-def pair_rows(pairs: Sequence[EncodedPair], pad_token_id: int) -> Rows:
-    """Rows for B pairs: the B chosen sequences, then the B rejected ones (S = 2B)."""
-    return plain_rows([p.chosen for p in pairs] + [p.rejected for p in pairs], pad_token_id)
+def plain_rows(sequences: Sequence[Encoded], pad_token_id: int) -> Rows:
+    """One row a sequence, padded on the right."""
+    return shared_rows(sequences, [[i] for i in range(len(sequences))], pad_token_id)
 
 
-def epoch_batches(n: int, batch_size: int, seed: int, epoch: int) -> Iterator[list[int]]:
-    """Indices 0..n-1 in batches, each exactly once, in an order fixed by ``(seed, epoch)``."""
-    order = list(range(n))
-    random.Random(f"{seed}:{epoch}").shuffle(order)
-    for start in range(0, n, batch_size):
-        yield order[start : start + batch_size]
+def pair_rows(pairs: Sequence[EncodedPair], pad_token_id: int, *, shared: bool = False) -> Rows:
+    """Rows for B pairs: S = 2B sequences, the chosen ones first; ``shared``: one row a pair."""
+    sequences = [p.chosen for p in pairs] + [p.rejected for p in pairs]
+    groups = []
+    for i, pair in enumerate(pairs):
+        both = [i, len(pairs) + i]
+        groups += [both] if shared and _one_prompt(pair) else [both[:1], both[1:]]
+    return shared_rows(sequences, sorted(groups), pad_token_id)  # chosen rows first
+
+
+def pair_cost(pair: EncodedPair, *, shared: bool) -> int:
+    """The width of the row (or the wider of two rows) that a pair takes, in tokens."""
+    if shared and _one_prompt(pair):
+        return len(pair.chosen) + len(pair.rejected.response)
+    return len(pair)
+
+
+def _one_prompt(pair: EncodedPair) -> bool:
+    return pair.chosen.prompt == pair.rejected.prompt  # a judge's two questions differ
+
+
+def answer_groups(sequences: Sequence[Encoded], hidden_size: int) -> list[list[int]]:
+    """Indices of sequences with one prompt, in groups that are cheapest to run as shared rows.
+
+    A prompt of P tokens before answers of A tokens in all takes about (P + A) (6 D + P + A) time
+    (projections, and attention that also looks at what is masked); the time per answer token is
+    least at A = sqrt(P (P + 6 D)), so no more are put into one row.
+    """
+    by_prompt: dict[tuple[int, ...], list[int]] = {}
+    for i, s in enumerate(sequences):
+        by_prompt.setdefault(s.prompt, []).append(i)
+    groups = []
+    for prompt, members in by_prompt.items():
+        room = math.sqrt(len(prompt) * (len(prompt) + 6 * hidden_size))
+        used = math.inf
+        for i in sorted(members, key=lambda i: len(sequences[i])):
+            if used + len(sequences[i].response) > room:
+                groups.append([])
+                used = 0
+            groups[-1].append(i)
+            used += len(sequences[i].response)
+    return groups
+
+
+def epoch_batches(
+    costs: Sequence[int], batch_size: int, seed: int, epoch: int
+) -> Iterator[list[int]]:
+    """Indices of all items in batches of similar cost, each index exactly once.
+
+    Who meets whom and the order of the batches are fixed by ``(seed, epoch)`` and differ between
+    epochs: items are sorted by their cost times a random factor up to ``JITTER``. A short last
+    batch holds items drawn at random: else the costliest would always be in it.
+    """
+    draw = random.Random(f"{seed}:{epoch}")
+    order = list(range(len(costs)))
+    draw.shuffle(order)
+    full = len(order) - len(order) % batch_size
+    similar = sorted(order[:full], key=lambda i: costs[i] * draw.uniform(1, JITTER))
+    batches = [similar[i : i + batch_size] for i in range(0, full, batch_size)]
+    draw.shuffle(batches)
+    yield from batches
+    if full < len(order):
+        yield order[full:]
+
+
+JITTER = 1.2
+"""How freely items of unlike cost meet in a batch: about half of what it is above 1 is padding."""
+
+
+def _padded(rows: Sequence[Sequence[int]], width: int, value: int) -> Tensor:
+    return torch.tensor([[*row, *[value] * (width - len(row))] for row in rows])

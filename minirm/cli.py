@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
+
 from minirm import __version__
+from minirm.commands import doctor, evaluate, score, train
+from minirm.commands.shared import BadCall
+from minirm.commands.shared import count as _count
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status: 0, 1 for a failed run, 2 for a bad call."""
+    """Run one command; returns the exit status: 0, 1 for a failed run, 2 for a bad call.
+
+    A call is bad where its words alone show it; a file that is not there is a run that failed.
+    """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     parser = _parser()
     options = parser.parse_args(arguments)
@@ -19,20 +28,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options.run(options)
     except KeyboardInterrupt:
-        print("minirm: stopped", file=sys.stderr)
-        return 1
-    except (OSError, ValueError, TypeError, ArithmeticError) as error:
-        print(f"minirm: {error}", file=sys.stderr)
-        return 1
+        return _failed("stopped", 1)
+    except BrokenPipeError:  # whoever read the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or closing it complains
+        return 0
+    except BadCall as error:
+        return _failed(error, 2)
+    except (OSError, ValueError, TypeError, ArithmeticError, RuntimeError, ImportError) as error:
+        return _failed(error, 1)
+    finally:
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
     return 0
+
+
+def _failed(error: object, status: int) -> int:
+    """Say in one line what went wrong; with MINIRM_TRACEBACK=1 show where."""
+    if os.environ.get("MINIRM_TRACEBACK") == "1" and isinstance(error, BaseException):
+        raise error
+    print(f"minirm: {error}", file=sys.stderr)
+    return status
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="minirm", description="Explicit and implicit reward models, side by side."
+        prog="minirm",
+        description="Explicit and implicit reward models, side by side.",
+        epilog="`minirm COMMAND --help` explains a command; start with `minirm doctor`.",
     )
     parser.add_argument("--version", action="version", version=f"minirm {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for command in (train, evaluate, score, doctor):
+        command.add(commands)
     _add_experiment(commands)
     _add_pretrain(commands)
     return parser
@@ -115,13 +142,6 @@ def _pretrain(options: argparse.Namespace) -> None:
         print(f"{name:16} {value:.4f}" if isinstance(value, float) else f"{name:16} {value}")
     if not record["gate"]["passed"]:
         raise ValueError(f"{options.output} is written, but does not pass the gate")
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, got {text}")
-    return value
 
 
 if __name__ == "__main__":

@@ -35,6 +35,32 @@ def normalised_margin(chosen: Any, rejected: Any, *, signed: bool = False) -> fl
     return float(difference.mean() / (spread + 1e-8))
 
 
+def brier_score(chosen: Any, rejected: Any) -> float:
+    """Mean of (1 - p)^2, p = sigmoid(r+ - r-): how far Bradley-Terry's probability of the
+    preferred response is from 1.
+
+    0 is perfect, 0.25 what constant rewards give. The probability is the one that the loss of
+    explicit and implicit rewards fits; a generative reward was not trained to be read like this.
+    """
+    return float(np.mean((1 - _probability(*_two(chosen, rejected))) ** 2))
+
+
+def calibration_error(chosen: Any, rejected: Any, *, bins: int = 10) -> float:
+    """Expected calibration error of p = sigmoid(r+ - r-), in [0, 1].
+
+    The confidence max(p, 1 - p) in the response ranked first is cut into ``bins`` of equal width
+    over [0.5, 1]; the error is the mean over pairs of |accuracy - mean confidence| of their bin.
+    A tie is right by one half.
+    """
+    a, b = _two(chosen, rejected)
+    p = _probability(a, b)
+    confidence = np.maximum(p, 1 - p)
+    right = (a > b) + 0.5 * (a == b)
+    place = np.minimum((2 * (confidence - 0.5) * bins).astype(int), bins - 1)
+    gaps = np.bincount(place, right - confidence, minlength=bins)
+    return float(np.abs(gaps).sum() / len(a))
+
+
 def win_rate(first: Any, second: Any, *, tie: float = 0.0) -> float:
     """Share of evaluations that ``first`` wins over ``second``, a tie counting one half.
 
@@ -82,6 +108,10 @@ def _two(first: Any, second: Any) -> tuple[np.ndarray, np.ndarray]:
     if np.isnan(a).any() or np.isnan(b).any():
         raise ValueError("a reward is NaN, so no ranking can be read from it")
     return a, b
+
+
+def _probability(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return np.exp(-np.logaddexp(0, b - a))
 
 
 def _to_cpu(values: Any) -> Any:

@@ -11,7 +11,8 @@ import torch
 from torch import nn
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
-from minirm.bases import load_tokenizer, resolve
+from minirm.bases import BUNDLED, load_tokenizer, resolve
+from minirm.logprobs import language_model
 from minirm.progress import without_loading_bars
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 Model = TypeVar("Model", bound="RewardModel")
 SETTINGS = "minirm.json"
 REFERENCE = "reference"
+ADAPTER = "adapter_config.json"
 
 
 def without_dropout(model: Any) -> Any:
@@ -58,6 +60,22 @@ def as_classifier(base: Any, seed: int) -> Any:
     return model.train(base.training)
 
 
+def with_adapter(model: Any, lora: Any, task: str, seed: int = 0) -> Any:
+    """Freeze ``model`` and add a LoRA adapter: a ``PeftModel`` that changes nothing as it starts.
+
+    Args:
+        lora: a ``peft.LoraConfig``. task: "CAUSAL_LM", or "SEQ_CLS", whose head is trained too.
+        seed: of the adapter's start; the global random state stays as it was.
+    """
+    from peft import get_peft_model
+
+    lora = copying.deepcopy(lora)
+    lora.task_type = task
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return get_peft_model(model, lora)
+
+
 def ensure_own_pad(model: Any, tokenizer: Any) -> Any:
     """Give a classifier a pad token that is not EOS; returns the tokenizer, copied if changed.
 
@@ -78,12 +96,17 @@ def ensure_own_pad(model: Any, tokenizer: Any) -> Any:
 def save(model: RewardModel, path: Any) -> None:
     """Write model, tokenizer, settings and (where there is one) reference below ``path``."""
     path = Path(path)
-    model.model.save_pretrained(path)
+    adapted = language_model(model.model) is not model.model
+    if adapted:
+        _save_adapter(model.model, path)
+    else:
+        model.model.save_pretrained(path)
     model.tokenizer.save_pretrained(path)
     reference = getattr(model, "reference", None)
     if reference is not None:
         reference.save_pretrained(path / REFERENCE)
-    settings = {"reward": model.kind, "has_reference": reference is not None, **model.settings()}
+    has_reference = getattr(model, "has_reference", False)
+    settings = {"reward": model.kind, "has_reference": has_reference, **model.settings()}
     (path / SETTINGS).write_text(json.dumps(settings, indent=2) + "\n")
 
 
@@ -97,21 +120,55 @@ def load(path: Any, kind: type[Model]) -> Model:
     path = resolve(path)
     settings = _read_settings(path, kind)
     tokenizer = load_tokenizer(path)
-    if kind.kind == "explicit":
+    if (Path(path) / ADAPTER).is_file():
+        model = _load_adapter(Path(path), kind)
+    elif kind.kind == "explicit":
         model, report = AutoModelForSequenceClassification.from_pretrained(
             path, output_loading_info=True, dtype="auto"
         )
         if "score.weight" in report["missing_keys"]:
             raise ValueError(f"{str(path)!r} holds no reward head (score.weight): train one first")
-        return kind(model, tokenizer, copy=False, **settings)
-    model = AutoModelForCausalLM.from_pretrained(path, dtype="auto")
-    if settings.pop("has_reference", False):
-        settings["reference"] = AutoModelForCausalLM.from_pretrained(
-            Path(path) / REFERENCE, dtype="auto"
-        )
-    elif kind.kind == "implicit":
-        settings["reference"] = None
+    else:
+        model = AutoModelForCausalLM.from_pretrained(path, dtype="auto")
+    if kind.kind == "implicit":
+        settings["reference"] = _load_reference(Path(path), settings.pop("has_reference"))
     return kind(model, tokenizer, copy=False, **settings)
+
+
+def _load_reference(path: Path, wanted: bool) -> Any:
+    if not wanted:
+        return None
+    if not (path / REFERENCE).is_dir():
+        return "base"  # an adapter's base, with the adapter off
+    return AutoModelForCausalLM.from_pretrained(path / REFERENCE, dtype="auto")
+
+
+def _save_adapter(model: Any, path: Path) -> None:
+    """peft's own files: the adapter (and a head), and the name of the base."""
+    config = model.active_peft_config
+    if not config.base_model_name_or_path:
+        raise ValueError(
+            "an adapter is saved without its base, and this base has no name to find it by: "
+            "save the base first, load it from there, and train that"
+        )
+    config.inference_mode = False
+    model.save_pretrained(path, save_embedding_layers=False)
+    base = language_model(model)
+    base.config.dtype = str(base.dtype).removeprefix("torch.")
+    base.config.save_pretrained(path)
+
+
+def _load_adapter(path: Path, kind: type[Model]) -> Any:
+    from peft import PeftModel
+
+    name = json.loads((path / ADAPTER).read_text())["base_model_name_or_path"]
+    if Path(name).name in BUNDLED and not Path(name).is_dir():  # saved on another machine
+        name = Path(name).name
+    dtype = json.loads((path / "config.json").read_text())["dtype"]  # the one it was trained over
+    base = AutoModelForCausalLM.from_pretrained(resolve(name), dtype=dtype)
+    if kind.kind == "explicit":
+        base = as_classifier(base, seed=0)
+    return PeftModel.from_pretrained(base, path, is_trainable=True)
 
 
 def saved_kind(path: Any) -> str:

@@ -16,6 +16,7 @@ def progress_bar(
     iterable: Iterable[Any] | None = None,
     *,
     total: int | None = None,
+    initial: int = 0,
     desc: str,
     show: bool | None = None,
 ) -> Any:
@@ -28,7 +29,7 @@ def progress_bar(
     """
     if show is None:
         show = os.environ.get("MINIRM_PROGRESS", "1") != "0" and _somebody_watches()
-    return tqdm(iterable, total=total, desc=desc, disable=not show, leave=False)
+    return tqdm(iterable, total=total, initial=initial, desc=desc, disable=not show, leave=False)
 
 
 def _somebody_watches() -> bool:

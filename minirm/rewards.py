@@ -12,7 +12,10 @@ from __future__ import annotations
 
 import copy as copying
 import re
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -20,13 +23,16 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from minirm import pretrained
-from minirm.batches import Rows, plain_rows
+from minirm.batches import Rows, answer_groups, plain_rows, shared_rows
 from minirm.logprobs import (
+    can_share_prompts,
     has_linear_head,
     hidden_states,
     in_full,
+    language_model,
     pick_logprobs,
     response_logits,
+    response_logprobs,
     sum_by_sequence,
 )
 from minirm.losses import bradley_terry_losses
@@ -80,14 +86,46 @@ class RewardModel(nn.Module):
 
     @torch.no_grad()
     def score_encoded(self, sequences: Sequence[Encoded], *, batch_size: int = 64) -> Tensor:
-        """``score`` for what ``encode`` returned: [B], in the order given."""
-        order = sorted(range(len(sequences)), key=lambda i: len(sequences[i]))
-        scores: list[Tensor] = []
-        for start in range(0, len(order), batch_size):
-            batch = [sequences[i] for i in order[start : start + batch_size]]
-            scores.append(self.rewards(self.rows(batch)).cpu())
-        unsorted = torch.cat(scores)
-        return torch.empty_like(unsorted).index_copy_(0, torch.tensor(order), unsorted)
+        """``score`` for what ``encode`` returned: [B], in the order given.
+
+        What occurs more than once runs once, and answers to one prompt run in shared rows.
+        """
+        place = {s: i for i, s in enumerate(dict.fromkeys(sequences))}
+        distinct = list(place)
+        groups = [[i] for i in range(len(distinct))]
+        if self.shares_prompts:
+            groups = answer_groups(distinct, self.model.config.get_text_config().hidden_size)
+        scores: dict[int, Tensor] = {}
+        for batch in _by_width(groups, distinct, batch_size):
+            members = [i for group in batch for i in group]
+            where = {i: k for k, i in enumerate(members)}
+            rows = shared_rows(
+                [distinct[i] for i in members],
+                [[where[i] for i in group] for group in batch],
+                self.pad_token_id,
+            )
+            scores |= zip(members, self.rewards(rows.to(self.device)).cpu(), strict=True)
+        return torch.stack([scores[place[s]] for s in sequences])
+
+    @cached_property
+    def shares_prompts(self) -> bool:
+        """Whether rows may share a prompt between answers: measured at first use.
+
+        False, with one warning, where the model would then give other numbers.
+        """
+        shares = all(can_share_prompts(m) for m in self._networks())
+        if not shares:
+            warnings.warn(
+                f"{type(self.model).__name__} gives other numbers where two answers share a row "
+                "with their prompt (a sliding window, or attention that takes no mask): prompts "
+                "are encoded once per answer instead, which is slower and as exact",
+                stacklevel=2,
+            )
+        return shares
+
+    def _networks(self) -> list[Any]:
+        """The models that the reward runs."""
+        return [self.model]
 
     def rows(self, sequences: Sequence[Encoded]) -> Rows:
         """Lay encoded sequences out for this model, on its device."""
@@ -154,6 +192,7 @@ class ExplicitRM(RewardModel):
         pooling: "last", or "mean" over the response's positions (the paper's ablation
             "use all response hidden embeddings").
         seed: of the head's start.
+        lora: a ``peft.LoraConfig``, to train adapters and the head alone.
         copy: False trains ``base`` itself.
     """
 
@@ -166,24 +205,27 @@ class ExplicitRM(RewardModel):
         *,
         pooling: Literal["last", "mean"] = "last",
         seed: int = 0,
+        lora: Any = None,
         copy: bool = True,
     ) -> None:
         if pooling not in ("last", "mean"):
             raise ValueError(f'pooling must be "last" or "mean", got {pooling!r}')
-        if not isinstance(getattr(base, "score", None), nn.Linear):
+        base = copying.deepcopy(base) if copy else base
+        if not hasattr(language_model(base), "score"):
             has_linear_head(base)  # raises where the base is no causal LM
-            base = pretrained.as_classifier(copying.deepcopy(base) if copy else base, seed)
-        elif copy:
-            base = copying.deepcopy(base)
-        if base.score.out_features != 1:
-            raise ValueError(f"a reward has one number, this head has {base.score.out_features}")
+            base = pretrained.as_classifier(base, seed)
+        outputs = language_model(base).score.out_features
+        if outputs != 1:
+            raise ValueError(f"a reward has one number, this head has {outputs}")
         tokenizer = pretrained.ensure_own_pad(base, tokenizer)
+        if lora is not None:
+            base = pretrained.with_adapter(base, lora, "SEQ_CLS")  # which trains the head too
         super().__init__(base, tokenizer)
         self.pooling = pooling
 
     def rewards(self, rows: Rows) -> Tensor:
         # <u, h> in full even under autocast: rounded rewards would tie where they differ.
-        states, head = self._features(rows), self.model.score
+        states, head = self._features(rows), language_model(self.model).score
         bias = None if head.bias is None else in_full(head.bias)
         with torch.autocast(states.device.type, enabled=False):
             return linear(in_full(states), in_full(head.weight), bias).squeeze(-1)
@@ -223,6 +265,8 @@ class ImplicitRM(RewardModel):
         base: a causal LM, copied. tokenizer: its tokenizer.
         beta: reward per nat, > 0; the paper uses 0.01.
         reference: "base", another causal LM (same vocabulary), or None for r = beta ln pi(y|x).
+        lora: a ``peft.LoraConfig``, to train adapters alone. The base is then its own reference,
+            with the adapters off: no second copy of it exists.
         copy: False trains ``base`` itself; the reference is a copy all the same.
     """
 
@@ -235,6 +279,7 @@ class ImplicitRM(RewardModel):
         *,
         beta: float = 0.01,
         reference: Any = "base",
+        lora: Any = None,
         copy: bool = True,
     ) -> None:
         if not beta > 0:
@@ -242,12 +287,19 @@ class ImplicitRM(RewardModel):
         if isinstance(reference, str) and reference != "base":
             raise ValueError(f'reference must be "base", a model or None, got {reference!r}')
         self._linear_head = has_linear_head(base)
+        adapted = lora is not None or language_model(base) is not base
+        self._base_is_reference = adapted and isinstance(reference, str)
         frozen = base if isinstance(reference, str) else reference
-        if frozen is not None and frozen is not base:
+        if self._base_is_reference:
+            frozen = None
+        elif frozen is not None and frozen is not base:
             self._linear_head &= has_linear_head(frozen)
         if frozen is not None:  # copied before the dropout of a base trained in place is changed
             frozen = pretrained.without_dropout(copying.deepcopy(frozen)).requires_grad_(False)
-        super().__init__(copying.deepcopy(base) if copy else base, tokenizer)
+        base = copying.deepcopy(base) if copy else base
+        if lora is not None:
+            base = pretrained.with_adapter(base, lora, "CAUSAL_LM")
+        super().__init__(base, tokenizer)
         self.beta = beta
         self.reference = frozen
 
@@ -263,9 +315,22 @@ class ImplicitRM(RewardModel):
         """ln pi_ref(y|x): [S], in nats; zeros without a reference."""
         if rows.reference is not None:
             return rows.reference
-        if self.reference is None:
+        if not self.has_reference:
             return torch.zeros(rows.n_sequences, device=rows.last.device)
-        return sum_by_sequence(self._token_logprobs(self.reference, rows), rows)
+        with self._reference_model() as model:
+            return sum_by_sequence(self._token_logprobs(model, rows), rows)
+
+    @property
+    def has_reference(self) -> bool:
+        return self._base_is_reference or self.reference is not None
+
+    @contextmanager
+    def _reference_model(self) -> Iterator[Any]:
+        if not self._base_is_reference:
+            yield self.reference
+            return
+        with self.model.disable_adapter():
+            yield self.model
 
     @torch.no_grad()
     def token_rewards(self, prompt: Text, response: Text) -> tuple[list[str], Tensor]:
@@ -276,13 +341,17 @@ class ImplicitRM(RewardModel):
         (sequence,) = self._encode_all([prompt], [response])
         rows = self.rows([sequence])
         shares = self._token_logprobs(self.model, rows)
-        if self.reference is not None:
-            shares = shares - self._token_logprobs(self.reference, rows)
+        if self.has_reference:
+            with self._reference_model() as model:
+                shares = shares - self._token_logprobs(model, rows)
         return [self.tokenizer.decode([t]) for t in sequence.response], self.beta * shares.cpu()
 
     def _token_logprobs(self, model: Any, rows: Rows) -> Tensor:
-        logits = response_logits(model, rows, linear_head=self._linear_head)
-        return pick_logprobs(logits, rows.target)
+        return response_logprobs(model, rows, linear_head=self._linear_head)
+
+    def _networks(self) -> list[Any]:
+        other = self.reference is not None and type(self.reference) is not type(self.model)
+        return [self.model, self.reference] if other else [self.model]
 
     @classmethod
     def from_pretrained(cls, path: Any) -> ImplicitRM:
@@ -308,6 +377,7 @@ class GenerativeRM(RewardModel):
         yes, no: two answers of one token each.
         question: a template with ``{prompt}`` and ``{response}``; put into a user turn where the
             tokenizer has a chat template.
+        lora: a ``peft.LoraConfig``, to train adapters alone.
         copy: False trains ``base`` itself.
 
     Raises:
@@ -325,6 +395,7 @@ class GenerativeRM(RewardModel):
         yes: str = "Yes",
         no: str = "No",
         question: str = QUESTION,
+        lora: Any = None,
         copy: bool = True,
     ) -> None:
         self._linear_head = has_linear_head(base)
@@ -333,7 +404,10 @@ class GenerativeRM(RewardModel):
         self._yes_id, self._no_id = (_single_token(tokenizer, word) for word in (yes, no))
         if self._yes_id == self._no_id:
             raise ValueError(f"this tokenizer reads {yes!r} and {no!r} as the same token")
-        super().__init__(copying.deepcopy(base) if copy else base, tokenizer)
+        base = copying.deepcopy(base) if copy else base
+        if lora is not None:
+            base = pretrained.with_adapter(base, lora, "CAUSAL_LM")
+        super().__init__(base, tokenizer)
         self.yes, self.no, self.question = yes, no, question
 
     def encode(self, prompt: Text, response: Text) -> Encoded:
@@ -374,6 +448,21 @@ class GenerativeRM(RewardModel):
 
     def settings(self) -> dict[str, Any]:
         return {"yes": self.yes, "no": self.no, "question": self.question}
+
+
+def _by_width(
+    groups: list[list[int]], sequences: Sequence[Encoded], batch_size: int
+) -> Iterator[list[list[int]]]:
+    """Rows of similar width, as many as hold ``batch_size`` sequences (at least one row)."""
+    prompt = {id(g): len(sequences[g[0]].prompt) for g in groups}
+    width = {id(g): prompt[id(g)] + sum(len(sequences[i].response) for i in g) for g in groups}
+    batch: list[list[int]] = []
+    for group in sorted(groups, key=lambda g: width[id(g)]):
+        if batch and sum(map(len, batch)) + len(group) > batch_size:
+            yield batch
+            batch = []
+        batch.append(group)
+    yield batch
 
 
 def _single_token(tokenizer: Any, word: str) -> int:

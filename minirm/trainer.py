@@ -1,28 +1,37 @@
 """Room: the training loop. One loop for every reward: the loss is the model's own.
 
 A step takes ``batch_size`` pairs whatever the memory: ``micro_batch_size`` only says how many of
-them are on the device at once, and the gradient is that of the whole batch to rounding.
+them are on a device at once, and the gradient is that of the whole batch to rounding. Nor does it
+matter how many processes share the batch: ``torchrun`` starts them, Accelerate joins them up.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import os
+import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from safetensors import SafetensorError
 from torch import Tensor
 from transformers import SchedulerType, get_scheduler
 
-from minirm import metrics
-from minirm.batches import Rows, epoch_batches, pair_rows
-from minirm.pairs import Encoded, EncodedPair, PreferencePair, encode_pairs, placed
+from minirm import checkpoints, metrics, resuming
+from minirm.batches import Rows, epoch_batches, pair_cost, pair_rows
+from minirm.logprobs import in_full
+from minirm.pairs import EncodedPair, PreferencePair, encode_pairs, placed
 from minirm.progress import progress_bar
+from minirm.ranks import add_up, on_cpu, processes, say, share
+from minirm.records import NotFinite, Window
 from minirm.rewards import ImplicitRM, RewardModel
 
 Pairs = Sequence[PreferencePair | Mapping[str, Any]]
@@ -37,13 +46,19 @@ class Trainer:
         eval_sets: named sets, evaluated at the end and every ``eval_every`` steps (and at step 0).
         lr: of AdamW, at its height. schedule: a transformers name ("constant", "linear",
             "cosine", "constant_with_warmup", ...). warmup_steps: rising linearly.
-        epochs: passes over the pairs. batch_size: pairs a step.
-        micro_batch_size: pairs on the device at once; None for all of a batch.
+        epochs: passes over the pairs. batch_size: pairs a step, over all processes together.
+        micro_batch_size: pairs on a device at once; None for all of a batch.
         weight_decay, max_grad_norm: AdamW's decay; the norm to clip at, None for no clipping.
         mixed_precision: "no", "bf16" or "fp16": autocast over the weights as they are stored.
+        gradient_checkpointing: recompute each layer in the backward pass: about a third slower, and
+            a layer's activations in memory instead of all layers'.
         overlong: "error", or "drop" to leave out and count pairs over the model's context.
         log_every: steps between records in the history.
         seed: of the order of the pairs. output_dir: where ``fit`` saves model and history.
+        save_every: steps between checkpoints in ``output_dir/checkpoints``; None for none.
+        keep: how many checkpoints to keep, the newest. resume: True goes on from the newest
+            whole one (from the start if there is none), and ends in the same weights as a run
+            that was never interrupted: bit for bit on a CPU.
         progress: True or False; None shows a bar where somebody can watch.
 
     Raises:
@@ -65,11 +80,15 @@ class Trainer:
         weight_decay: float = 0.0,
         max_grad_norm: float | None = None,
         mixed_precision: Literal["no", "bf16", "fp16"] = "no",
+        gradient_checkpointing: bool = False,
         overlong: Literal["error", "drop"] = "error",
         log_every: int = 10,
         eval_every: int | None = None,
         seed: int = 0,
         output_dir: str | Path | None = None,
+        save_every: int | None = None,
+        keep: int = 2,
+        resume: bool = False,
         progress: bool | None = None,
     ) -> None:
         if not isinstance(model, RewardModel):
@@ -79,6 +98,7 @@ class Trainer:
             )
         counts = {"epochs": epochs, "batch_size": batch_size, "log_every": log_every}
         counts |= {"micro_batch_size": micro_batch_size, "eval_every": eval_every}
+        counts |= {"save_every": save_every, "keep": keep}
         for name, value in counts.items():
             if value is not None and (value != int(value) or value < 1):
                 raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
@@ -93,12 +113,15 @@ class Trainer:
         if schedule not in list(SchedulerType):
             known = ", ".join(sorted(SchedulerType))
             raise ValueError(f"schedule must be one of {known}, got {schedule!r}")
+        if output_dir is None and (save_every is not None or resume):
+            raise ValueError("save_every and resume need an output_dir to hold the checkpoints")
         if warmup_steps and schedule == "constant":  # which would pass over the warm-up
             schedule = "constant_with_warmup"
         limits = {"max_length": model.max_length, "overlong": overlong}
         self.model = model
         self.pairs, self.dropped = encode_pairs(train_pairs, model.encode, **limits)
         _report(self.dropped, len(self.pairs), "train_pairs")
+        self.costs = [pair_cost(pair, shared=model.shares_prompts) for pair in self.pairs]
         self.eval_sets: dict[str, list[EncodedPair]] = {}
         if not isinstance(eval_sets or {}, Mapping):
             raise TypeError(
@@ -116,14 +139,20 @@ class Trainer:
         self.micro_batch_size = micro_batch_size or batch_size
         self.weight_decay, self.max_grad_norm = weight_decay, max_grad_norm
         self.mixed_precision = mixed_precision
+        self.gradient_checkpointing = gradient_checkpointing
         self.log_every, self.eval_every = log_every, eval_every
         self.seed, self.progress = seed, progress
         self.output_dir = None if output_dir is None else Path(output_dir)
+        self.save_every, self.keep, self.resume = save_every, keep, resume
         self.history: list[dict[str, float]] = []
 
     @property
     def total_steps(self) -> int:
-        return self.epochs * -(-len(self.pairs) // self.batch_size)
+        return self.epochs * self._steps_per_epoch
+
+    @property
+    def _steps_per_epoch(self) -> int:
+        return -(-len(self.pairs) // self.batch_size)
 
     def fit(self) -> list[dict[str, float]]:
         """Train, and return the history: one dict per record, "step" in each.
@@ -133,18 +162,33 @@ class Trainer:
         "NAME/normalised_margin" for each set.
 
         Raises:
-            FloatingPointError: the loss is not finite; the weights are those before that step.
+            FloatingPointError: a loss or a gradient is not finite. The model holds the weights
+                before that step; with an ``output_dir`` they are saved there too.
+            OSError: a checkpoint cannot be written; the one before it is still there.
+            ValueError: the checkpoints there are another run's (or, without ``resume``, any are).
         """
         self.history = []
         accelerator = self._accelerator()
+        self._check_output()
+        self._settings = self._what_must_stay() if self.save_every or self.resume else {}
         weights = [p for p in self.model.parameters() if p.requires_grad]
-        optimizer = torch.optim.AdamW(weights, lr=self.lr, weight_decay=self.weight_decay)
+        # The fused kernel is the one that can be told on the device to leave a step out.
+        optimizer = torch.optim.AdamW(
+            weights, lr=self.lr, weight_decay=self.weight_decay, fused=_can_fuse(accelerator.device)
+        )
         schedule = get_scheduler(self.schedule, optimizer, self.warmup_steps, self.total_steps)
         model, optimizer = accelerator.prepare(self.model, optimizer)
         optimizer.zero_grad(set_to_none=True)  # what somebody left there is not of this batch
+        if self.gradient_checkpointing:
+            _checkpoint_activations(self.model.model, "enable", {"use_reentrant": False})
         try:
             self._loop(accelerator, model, optimizer, schedule)
+        except NotFinite as error:
+            raise FloatingPointError(self._save_failure(error)) from None
         finally:
+            if self.gradient_checkpointing:
+                _checkpoint_activations(self.model.model, "disable")
+            self._move_reference(self.model.device)
             self.model.eval()
             self.model.zero_grad(set_to_none=True)
             # Takes off the autocast, which would otherwise stay on for the next Trainer.
@@ -156,29 +200,63 @@ class Trainer:
     def _loop(self, accelerator: Accelerator, model: Any, optimizer: Any, schedule: Any) -> None:
         with accelerator.autocast():  # rounded as the policy is, so that they cancel at the start
             reference = self._reference()
+        self._move_reference("cpu")  # its numbers are cached: the device is the policy's
         weights = [p for p in self.model.parameters() if p.requires_grad]
-        step, window = 0, []
-        bar = progress_bar(total=self.total_steps, desc=self.model.kind, show=self.progress)
+        window = Window(accelerator.device)
+        advice = f"lower lr (now {self.lr}) or clip gradients"
+        parts = (self.model, optimizer.optimizer, schedule, accelerator.scaler)
+        step = self._go_on(window, *parts)
+        watched = self._watched(accelerator)
+        bar = progress_bar(
+            total=self.total_steps,
+            initial=step,
+            desc=self.model.kind,
+            show=self.progress if accelerator.is_main_process else False,
+        )
         with bar:
-            self._evaluate_if_due(step)
-            model.train()
-            for epoch in range(self.epochs):
-                for batch in epoch_batches(len(self.pairs), self.batch_size, self.seed, epoch):
-                    window.append(self._backward(accelerator, model, batch, reference, step))
-                    if self.max_grad_norm is not None:
-                        accelerator.clip_grad_norm_(weights, self.max_grad_norm)
+            if step == 0:
+                self._evaluate_if_due(step)
+            for epoch in range(step // self._steps_per_epoch, self.epochs):
+                batches = epoch_batches(self.costs, self.batch_size, self.seed, epoch)
+                for batch in islice(batches, step - epoch * self._steps_per_epoch, None):
+                    model.train()
+                    numbers = self._backward(accelerator, model, batch, reference)
+                    # Over all ranks' gradient, so that they agree on what is finite.
+                    norm = accelerator.clip_grad_norm_(weights, self.max_grad_norm or math.inf)
+                    if accelerator.scaler is not None:  # fp16 overflows now and then, and skips
+                        norm = torch.zeros_like(norm)
+                    window.add(step, batch, numbers, norm)
+                    if watched:
+                        window.check(advice)
+                    else:
+                        optimizer.optimizer.found_inf = window.broken
                     lr = optimizer.param_groups[0]["lr"]
                     optimizer.step()
                     schedule.step()
                     optimizer.zero_grad(set_to_none=True)
                     step += 1
                     bar.update()
-                    if step % self.log_every == 0 or step == self.total_steps:
-                        record = _mean(window) | {"lr": lr}
+                    log = step == self.total_steps or step % self.log_every == 0
+                    save = self._due(step, self.save_every) and step < self.total_steps
+                    if log or save or self._due(step, self.eval_every):
+                        window.check(advice)
+                    if log:
+                        record = window.mean() | {"lr": lr}
                         self.history.append({"step": step, "epoch": epoch, **record})
                         bar.set_postfix({k: f"{record[k]:.3f}" for k in ("loss", "accuracy")})
-                        window = []
                     self._evaluate_if_due(step)
+                    if save:
+                        self._save_checkpoint(step, window, *parts)
+
+    @staticmethod
+    def _watched(accelerator: Accelerator) -> bool:
+        """Whether the host looks at every step's numbers before the optimizer steps.
+
+        On a GPU that would make it wait for the device. There the numbers are read when they are
+        logged, and until then a flag on the device makes the optimizer skip every step from the
+        first bad one on. (fp16's scaler wants that flag for itself, and waits anyway.)
+        """
+        return accelerator.device.type != "cuda" or accelerator.scaler is not None
 
     def evaluate(self) -> dict[str, dict[str, float]]:
         """Metrics of every named evaluation set, as ``evaluate`` gives them."""
@@ -187,72 +265,165 @@ class Trainer:
     def _accelerator(self) -> Accelerator:
         # Accelerate keeps its precision for the process; a notebook trains more than once.
         AcceleratorState._reset_state()
-        return Accelerator(mixed_precision=self.mixed_precision)
+        return Accelerator(mixed_precision=self.mixed_precision, cpu=on_cpu())
 
     def _backward(
-        self,
-        accelerator: Accelerator,
-        model: Any,
-        batch: list[int],
-        reference: Tensor | None,
-        step: int,
+        self, accelerator: Accelerator, model: Any, batch: list[int], reference: Tensor | None
     ) -> Tensor:
-        """Gradient of the batch's mean loss; returns sums over its pairs, and their count: [4]."""
-        totals = torch.zeros(4, device=accelerator.device)
-        for start in range(0, len(batch), self.micro_batch_size):
-            part = batch[start : start + self.micro_batch_size]
-            losses, rewards = model(self._rows(part, reference))
-            # Weighted by pairs: a mean of means would favour the pairs of a short micro-batch.
-            loss = losses.sum() / len(batch)
-            chosen, rejected = rewards.detach().chunk(2)
-            if not torch.isfinite(loss):
-                raise FloatingPointError(
-                    f"the loss is {loss.item()} at step {step}, rows {part}, margins "
-                    f"{(chosen - rejected).tolist()}; lower lr (now {self.lr}) or clip gradients"
-                )
-            accelerator.backward(loss)
-            right = (chosen > rejected).float() + 0.5 * (chosen == rejected).float()
-            margin = chosen - rejected
-            sums = torch.stack([losses.detach(), right, margin, torch.ones_like(right)])
-            totals += sums.float().sum(1)
-        return totals
+        """Gradient of the batch's mean loss; returns loss, win and margin of its pairs: [3, B].
+
+        Every process runs its own pairs of the batch and gets the sum over all of them.
+        """
+        ranks, size = accelerator.num_processes, self.micro_batch_size
+        mine = range(accelerator.process_index, len(batch), ranks)
+        # A process without a pair in a short batch still has to take part: with weight 0.
+        weight = (ranks if mine else 0) / len(batch)  # of a sum: DDP takes the mean over processes
+        mine = mine or range(1)
+        parts = [mine[i : i + size] for i in range(0, len(mine), size)]
+        numbers = None
+        for part in parts:
+            with nullcontext() if part is parts[-1] else accelerator.no_sync(model):
+                losses, rewards = model(self._rows([batch[i] for i in part], reference))
+                # Weighted by pairs: a mean of means would favour the pairs of a short micro-batch.
+                accelerator.backward(losses.sum() * weight)
+            chosen, rejected = in_full(rewards.detach()).chunk(2)
+            right = (chosen > rejected).to(chosen) + 0.5 * (chosen == rejected).to(chosen)
+            if numbers is None:
+                numbers = chosen.new_zeros(3, len(batch))
+            if weight:
+                sums = torch.stack([in_full(losses.detach()), right, chosen - rejected])
+                numbers[:, part.start : part.stop : part.step] = sums
+        return add_up(numbers)
 
     def _rows(self, indices: list[int], reference: Tensor | None) -> Rows:
-        rows = pair_rows([self.pairs[i] for i in indices], self.model.pad_token_id)
+        pairs, pad = [self.pairs[i] for i in indices], self.model.pad_token_id
+        rows = pair_rows(pairs, pad, shared=self.model.shares_prompts)
         if reference is not None:
             rows = replace(rows, reference=reference[:, indices].flatten())
         return rows.to(self.model.device)
 
     def _reference(self) -> Tensor | None:
         """ln pi_ref of both responses of every pair, once: [2, pairs]; None where unused."""
-        if not isinstance(self.model, ImplicitRM) or self.model.reference is None:
+        if not isinstance(self.model, ImplicitRM) or not self.model.has_reference:
             return None
-        indices = sorted(range(len(self.pairs)), key=lambda i: len(self.pairs[i]))
-        cache = None
-        for start in range(0, len(indices), self.micro_batch_size):
-            part = indices[start : start + self.micro_batch_size]
+        indices = sorted(range(len(self.pairs)), key=self.costs.__getitem__)
+        mine = share(indices)  # may be empty: a pair for two processes
+        cache = torch.zeros(2, len(self.pairs), dtype=_sum_dtype(self.model))
+        for start in range(0, len(mine), self.micro_batch_size):
+            part = [indices[i] for i in mine[start : start + self.micro_batch_size]]
             values = self.model.reference_logprobs(self._rows(part, None)).cpu()
-            cache = values.new_empty(2, len(self.pairs)) if cache is None else cache
             cache[:, part] = values.reshape(2, -1)
-        return cache
+        return add_up(cache)
+
+    def _move_reference(self, device: torch.device | str) -> None:
+        reference = getattr(self.model, "reference", None)
+        if reference is not None and not torch.distributed.is_initialized():
+            reference.to(device)
 
     def _evaluate_if_due(self, step: int) -> None:
-        every = self.eval_every
-        due = step == self.total_steps or (every is not None and step % every == 0)
+        due = step == self.total_steps or self._due(step, self.eval_every)
         if not due or not self.eval_sets:
             return
+        self._move_reference(self.model.device)
         flat = {
             f"{name}/{metric}": value
             for name, values in self.evaluate().items()
             for metric, value in values.items()
         }
         self.history.append({"step": step, **flat})
+        self._move_reference("cpu")
 
-    def _save(self) -> None:
-        self.output_dir.mkdir(parents=True, exist_ok=True)
-        self.model.save_pretrained(self.output_dir)
-        lines = "".join(json.dumps(record) + "\n" for record in self.history)
-        (self.output_dir / "history.jsonl").write_text(lines)
+    @staticmethod
+    def _due(step: int, every: int | None) -> bool:
+        return every is not None and step % every == 0
+
+    # ------------------------------------------------------------------ what is left on the disk
+
+    @property
+    def _checkpoints(self) -> Path:
+        return self.output_dir / "checkpoints"
+
+    def _check_output(self) -> None:
+        if self.output_dir is None or self.resume:
+            return
+        if (there := checkpoints.any_in(self._checkpoints)) is not None:
+            raise ValueError(
+                f"{there} is the checkpoint of an earlier run: go on from it with resume=True "
+                "(--resume), or choose another output folder"
+            )
+
+    def _what_must_stay(self) -> dict[str, Any]:
+        """What must not change between a checkpoint and the run that goes on from it."""
+        names = ("lr", "schedule", "warmup_steps", "epochs", "batch_size", "weight_decay")
+        names += ("max_grad_norm", "mixed_precision", "seed")
+        frozen = (w for w in self.model.parameters() if not w.requires_grad)
+        return {
+            "reward": self.model.kind,
+            **self.model.settings(),
+            **{name: getattr(self, name) for name in names},
+            "pairs": resuming.fingerprint(self.pairs),
+            "frozen_weights": resuming.checksum(frozen),
+        }
+
+    def _save_checkpoint(self, step: int, window: Window, *parts: Any) -> None:
+        tensors, state = resuming.snapshot(*parts)
+        if window.totals is not None:
+            tensors["window"] = window.totals
+        state |= {"settings": self._settings, "history": self.history}
+        if processes().is_main_process:
+            checkpoints.save(self._checkpoints, step, tensors, state, keep=self.keep)
+
+    def _go_on(self, window: Window, *parts: Any) -> int:
+        """The step to go on from; restores everything where there is a checkpoint."""
+        if not self.resume:
+            return 0
+        checkpoint = checkpoints.load(self._checkpoints)
+        if checkpoint is None:
+            say(f"no checkpoint in {self._checkpoints}: starting from the beginning")
+            return 0
+        resuming.check_same_run(checkpoint.state["settings"], self._settings)
+        resuming.restore(checkpoint, *parts)
+        if "window" in checkpoint.tensors:
+            window.totals = checkpoint.tensors["window"].to(self.model.device)
+        self.history = checkpoint.state["history"]
+        say(f"going on after step {checkpoint.step} of {self.total_steps}")
+        return checkpoint.step
+
+    def _save(self, folder: Path | None = None) -> None:
+        """Write model and history, each file whole: beside first, then under its name."""
+        folder = folder or self.output_dir
+        state = processes()
+        if state.is_main_process:
+            partial = folder / ".partial"
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir(parents=True)
+            try:
+                self.model.save_pretrained(partial)
+            except (OSError, SafetensorError) as error:
+                shutil.rmtree(partial, ignore_errors=True)
+                raise OSError(
+                    f"the model could not be written to {folder}: {error}; what was there is left "
+                    "as it was"
+                ) from error
+            lines = "".join(json.dumps(record) + "\n" for record in self.history)
+            (partial / "history.jsonl").write_text(lines)
+            for path in sorted(p for p in partial.rglob("*") if p.is_file()):
+                target = folder / path.relative_to(partial)
+                target.parent.mkdir(exist_ok=True)
+                os.replace(path, target)
+            shutil.rmtree(partial)
+        state.wait_for_everyone()
+
+    def _save_failure(self, error: NotFinite) -> str:
+        """Save the weights before the step that failed, and what failed; returns the message."""
+        if self.output_dir is None:
+            return str(error)
+        folder = self.output_dir / f"before-step-{error.step}"
+        self._save(folder)
+        report = {"step": error.step, "rows": error.rows, "margins": repr(error.margins)}
+        if processes().is_main_process:
+            (folder / "failure.json").write_text(json.dumps(report | {"message": str(error)}))
+        return f"{error}; the weights before that step are in {folder}"
 
 
 def evaluate(model: RewardModel, pairs: Pairs, *, batch_size: int = 64) -> dict[str, float]:
@@ -267,13 +438,7 @@ def evaluate(model: RewardModel, pairs: Pairs, *, batch_size: int = 64) -> dict[
 def _evaluate(
     model: RewardModel, pairs: Sequence[EncodedPair], batch_size: int = 64
 ) -> dict[str, float]:
-    place: dict[Encoded, int] = {}
-    for pair in pairs:
-        for side in (pair.chosen, pair.rejected):
-            place.setdefault(side, len(place))
-    rewards = model.score_encoded(list(place), batch_size=batch_size)
-    chosen = rewards[[place[pair.chosen] for pair in pairs]]
-    rejected = rewards[[place[pair.rejected] for pair in pairs]]
+    chosen, rejected = pair_rewards(model, pairs, batch_size=batch_size)
     return {
         "accuracy": metrics.accuracy(chosen, rejected),
         "margin": float((chosen - rejected).double().mean()),
@@ -281,11 +446,40 @@ def _evaluate(
     }
 
 
+def pair_rewards(
+    model: RewardModel, pairs: Sequence[EncodedPair], *, batch_size: int = 64
+) -> tuple[Tensor, Tensor]:
+    """Rewards of the chosen and of the rejected responses, [B] and [B], on the CPU.
+
+    Each distinct response is scored once, by one of the processes where there are several.
+    """
+    sides = [pair.chosen for pair in pairs] + [pair.rejected for pair in pairs]
+    place = {side: i for i, side in enumerate(dict.fromkeys(sides))}
+    sequences = list(place)
+    mine = share(sequences)
+    rewards = torch.zeros(len(sequences), dtype=_sum_dtype(model))
+    if mine:
+        own = [sequences[i] for i in mine]
+        rewards[mine.start : mine.stop] = model.score_encoded(own, batch_size=batch_size)
+    chosen, rejected = add_up(rewards)[[place[side] for side in sides]].chunk(2)
+    return chosen, rejected
+
+
+def _sum_dtype(model: RewardModel) -> torch.dtype:
+    """Of rewards and log-probabilities: float64 where the weights are, else float32."""
+    return in_full(next(model.parameters())[:0].detach()).dtype
+
+
+def _can_fuse(device: torch.device) -> bool:
+    """Whether AdamW has a kernel that takes its whole step at once there."""
+    return device.type in ("cuda", "cpu", "xpu")
+
+
+def _checkpoint_activations(model: Any, verb: str, *settings: Any) -> None:
+    older = not hasattr(model, "activation_checkpointing_enable")  # transformers' name of late
+    getattr(model, f"{'gradient' if older else 'activation'}_checkpointing_{verb}")(*settings)
+
+
 def _report(dropped: int, kept: int, name: str) -> None:
     if dropped:
-        print(f"{name}: dropped {dropped} of {dropped + kept} pairs, which exceed the context")
-
-
-def _mean(window: list[Tensor]) -> dict[str, float]:
-    loss, right, margin, n = torch.stack(window).sum(0).tolist()
-    return {"loss": loss / n, "accuracy": right / n, "margin": margin / n}
+        say(f"{name}: dropped {dropped} of {dropped + kept} pairs, which exceed the context")

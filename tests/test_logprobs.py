@@ -1,17 +1,22 @@
 """ln pi(y|x): the fast form equals the definition, and needs no [B, T, V] tensor."""
 
+import random
+
 import pytest
 import torch
 from tiny import ARCHITECTURES, PROMPTS, RESPONSES, perturb, tiny, tokenizer
+from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import BertConfig, BertForMaskedLM, BertModel
 
 from minirm.batches import epoch_batches, pair_rows, plain_rows
 from minirm.logprobs import (
     has_linear_head,
     hidden_states,
+    linear_logprobs,
     naive_logprob,
     pick_logprobs,
     response_logits,
+    response_logprobs,
     sum_by_sequence,
 )
 from minirm.pairs import Encoded, EncodedPair, encode
@@ -107,6 +112,138 @@ def test_rows_of_pairs_hold_the_chosen_responses_first():
     assert rows.n_sequences == 4
 
 
+# --------------------------------------------------------------------------- in little memory
+
+N, D, V = 11, 6, 23
+MEMORIES = {"kept": 10**9, "recomputed": V * 8 * 4 * 3, "recomputed one by one": 1}
+
+
+def head_and_states(dtype=torch.float64, bias=True, spread=1.0):
+    draw = torch.Generator().manual_seed(0)
+    sizes = ((N, D), (V, D), (V,)) if bias else ((N, D), (V, D))
+    leaves = [torch.randn(s, generator=draw, dtype=torch.float64) * spread for s in sizes]
+    leaves = [leaf.to(dtype).requires_grad_() for leaf in leaves]
+    return leaves if bias else [*leaves, None], torch.arange(N) * 2 % V
+
+
+@pytest.mark.parametrize("memory", MEMORIES.values(), ids=MEMORIES)
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_linear_logprobs_and_their_gradients_are_the_naive_ones(dtype, bias, memory):
+    (states, weight, b), target = head_and_states(dtype, bias, spread=3.0)
+    leaves = [leaf for leaf in (states, weight, b) if leaf is not None]
+    coefficients = torch.linspace(-1, 2, N, dtype=dtype)
+    naive = pick_logprobs(torch.nn.functional.linear(states, weight, b), target)
+    fast = linear_logprobs(states, weight, b, target, memory=memory)
+    close = {"atol": 1e-4, "rtol": 1e-4} if dtype == torch.float32 else {"atol": 1e-11, "rtol": 0}
+    assert fast.dtype == dtype
+    torch.testing.assert_close(fast, naive, **close)
+    for both in (1, 2):  # a second backward pass through what was kept
+        gradients = [
+            torch.autograd.grad(values, leaves, both * coefficients, retain_graph=True)
+            for values in (fast, naive)
+        ]
+        torch.testing.assert_close(*gradients, **close)
+
+
+@pytest.mark.parametrize("memory", MEMORIES.values(), ids=MEMORIES)
+def test_linear_logprobs_pass_gradcheck(memory):
+    leaves, target = head_and_states()
+    assert torch.autograd.gradcheck(
+        lambda s, w, b: linear_logprobs(s, w, b, target, memory=memory), leaves
+    )
+
+
+def test_a_frozen_head_gets_no_gradient_and_costs_none():
+    (states, weight, bias), target = head_and_states()
+    linear_logprobs(states, weight.detach(), bias.detach(), target).sum().backward()
+    assert states.grad is not None
+    linear_logprobs(states.detach(), weight, None, target).sum().backward()
+    assert weight.grad is not None
+
+
+def test_t11_linear_logprobs_are_stable_where_logits_are_huge():
+    (states, weight, _), target = head_and_states(torch.float32, spread=100.0)
+    values = linear_logprobs(states, weight, None, target)
+    values.sum().backward()
+    assert values.isfinite().all()
+    assert weight.grad.isfinite().all()
+
+
+def test_t11_half_precision_states_give_float32_sums_and_autocast_does_the_same():
+    (states, weight, bias), target = head_and_states(torch.float32)
+    halves = [leaf.detach().bfloat16().requires_grad_() for leaf in (states, weight, bias)]
+    direct = linear_logprobs(*halves, target)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        cast = linear_logprobs(states, weight, bias, target)
+    assert direct.dtype == cast.dtype == torch.float32
+    torch.testing.assert_close(cast, direct, atol=0, rtol=0)
+    torch.testing.assert_close(
+        cast, linear_logprobs(states, weight, bias, target), atol=0.1, rtol=0
+    )
+    (gradient,) = torch.autograd.grad(cast.sum(), weight)
+    assert gradient.dtype == torch.float32
+
+
+class Allocations(TorchDispatchMode):
+    """The float32 tensors of V columns that are made inside the block: their numbers of rows."""
+
+    def __enter__(self):
+        self.rows = []
+        return super().__enter__()
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        out = function(*args, **(kwargs or {}))
+        for made in out if isinstance(out, tuple | list) else [out]:
+            if isinstance(made, torch.Tensor) and made.ndim == 2 and made.shape[1] == V:
+                self.rows.append(made.shape[0])
+        return out
+
+
+def test_where_memory_is_short_no_tensor_holds_more_than_a_chunk_of_logits():
+    (states, weight, _), target = head_and_states(torch.float32)
+    with Allocations() as made:
+        linear_logprobs(states, weight, None, target, memory=V * 4 * 4 * 3).sum().backward()
+    assert max(r for r in made.rows if r != D) == 3  # [D, V] is the transposed weight
+    with Allocations() as made:
+        linear_logprobs(states, weight, None, target).sum().backward()
+    assert max(made.rows) == N
+
+
+@pytest.mark.parametrize("architecture", [*ARCHITECTURES, "gemma2"])
+def test_t19_response_logprobs_are_those_of_the_whole_model(architecture):
+    model = tiny(architecture, **({"tie_word_embeddings": True} if architecture == "llama" else {}))
+    rows = plain_rows(SEQUENCES, 0)
+    whole = model(input_ids=rows.input_ids).logits.flatten(0, 1)[rows.source]
+    expected = pick_logprobs(whole, rows.target)
+    values = response_logprobs(model, rows, linear_head=has_linear_head(model))
+    torch.testing.assert_close(values, expected)
+    gradients = [torch.autograd.grad(v.sum(), model.parameters()) for v in (values, expected)]
+    torch.testing.assert_close(*gradients, atol=1e-4, rtol=1e-3)
+
+
+class Scaled(torch.nn.Linear):
+    def forward(self, states):
+        return 3 * super().forward(states)
+
+
+@pytest.mark.parametrize("case", ["bias", "hook", "another class"])
+def test_t19_a_head_with_a_bias_or_a_hook_or_of_another_class_is_respected(case):
+    rows, model = plain_rows(SEQUENCES, 0), tiny()
+    plain = response_logprobs(model, rows)
+    head = model.get_output_embeddings()
+    if case == "hook":
+        head.register_forward_hook(lambda _m, _i, logits: 2 * logits)
+    else:
+        new = (torch.nn.Linear if case == "bias" else Scaled)(32, len(tokenizer()))
+        new.weight = head.weight
+        torch.nn.init.normal_(new.bias)
+        model.set_output_embeddings(new)
+    values = response_logprobs(model, rows)
+    torch.testing.assert_close(values, pick_logprobs(response_logits(model, rows), rows.target))
+    assert (values - plain).abs().max() > 0.1
+
+
 # --------------------------------------------------------------------------- probing a model
 
 
@@ -155,7 +292,7 @@ def test_a_model_that_predicts_no_tokens_is_no_language_model():
 @pytest.mark.parametrize(("n", "size"), [(1, 1), (7, 3), (8, 4), (5, 100)])
 def test_t23_an_epoch_holds_each_pair_exactly_once(n, size):
     for epoch in range(3):
-        batches = list(epoch_batches(n, size, 0, epoch))
+        batches = list(epoch_batches(range(n), size, 0, epoch))
         assert sorted(i for batch in batches for i in batch) == list(range(n))
         assert [len(b) for b in batches[:-1]] == [size] * (len(batches) - 1)
         assert 1 <= len(batches[-1]) <= size
@@ -163,12 +300,35 @@ def test_t23_an_epoch_holds_each_pair_exactly_once(n, size):
 
 def test_t23_the_order_is_fixed_by_seed_and_epoch_and_differs_between_them():
     orders = {
-        (seed, epoch): tuple(i for b in epoch_batches(20, 4, seed, epoch) for i in b)
+        (seed, epoch): tuple(i for b in epoch_batches(range(20), 4, seed, epoch) for i in b)
         for seed in range(3)
         for epoch in range(3)
     }
     assert len(set(orders.values())) == 9
-    assert orders[1, 2] == tuple(i for b in epoch_batches(20, 4, 1, 2) for i in b)
+    assert orders[1, 2] == tuple(i for b in epoch_batches(range(20), 4, 1, 2) for i in b)
+
+
+@pytest.mark.parametrize("n", [400, 403])
+def test_t23_batches_hold_items_of_like_cost_without_bias_or_habit(n):
+    draw = random.Random(0)
+    costs = [draw.randint(10, 1000) for _ in range(n)]
+    epochs = [list(epoch_batches(costs, 4, 0, epoch)) for epoch in range(40)]
+    # Little padding: each batch is as wide as its widest item.
+    padded = sum(len(b) * max(costs[i] for i in b) for b in epochs[0])
+    assert padded < 1.1 * sum(costs)
+    shuffled = list(range(n))
+    draw.shuffle(shuffled)
+    random_batches = [shuffled[i : i + 4] for i in range(0, n, 4)]
+    assert sum(len(b) * max(costs[i] for i in b) for b in random_batches) > 1.4 * sum(costs)
+    # No order by cost over an epoch, and the short batch is anybody's.
+    firsts = [costs[i] for batches in epochs for i in batches[0]]
+    assert sum(firsts) / len(firsts) == pytest.approx(sum(costs) / n, rel=0.2)
+    if n % 4:
+        lasts = [costs[i] for batches in epochs for i in batches[-1]]
+        assert sum(lasts) / len(lasts) == pytest.approx(sum(costs) / n, rel=0.2)
+    # Who meets whom changes.
+    met = [{frozenset(b) for b in batches} for batches in epochs]
+    assert len(met[0] & met[1]) < n / 4 / 10
 
 
 def test_encoded_pairs_are_as_long_as_their_longer_side():

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tiny import patient
 
 from minirm import accuracy, normalised_margin, win_rate
-from minirm.metrics import bootstrap_interval, wilson_interval
+from minirm.metrics import bootstrap_interval, brier_score, calibration_error, wilson_interval
 
 WHOLE = st.integers(-3, 3)  # few values, so that ties are common
 PAIRED = st.lists(st.tuples(WHOLE, WHOLE), min_size=1, max_size=12)
@@ -155,3 +155,46 @@ def test_bootstrap_interval_of_one_unit_is_a_point():
 def test_bootstrap_interval_of_no_numbers_is_an_error(values):
     with pytest.raises(ValueError, match="non-empty list of numbers"):
         bootstrap_interval(values)
+
+
+# ------------------------------------------------------------------------- calibration
+
+
+def test_brier_score_by_hand_and_of_constant_rewards():
+    margins = np.array([0.0, math.log(3), -math.log(3)])  # p = 1/2, 3/4, 1/4
+    expected = (0.5**2 + 0.25**2 + 0.75**2) / 3
+    assert brier_score(margins, np.zeros(3)) == pytest.approx(expected)
+    assert brier_score([2.0] * 5, [2.0] * 5) == 0.25
+
+
+def test_calibration_error_by_hand():
+    # All at confidence 3/4; right in three of four: calibrated. Right in all: 1/4 too modest.
+    high = math.log(3)
+    assert calibration_error([high, high, high, 0], [0, 0, 0, high]) == pytest.approx(0)
+    assert calibration_error([high] * 4, [0] * 4) == pytest.approx(0.25)
+    assert calibration_error([0] * 4, [high] * 4) == pytest.approx(0.75)
+
+
+def test_calibration_error_of_constant_rewards_is_zero():
+    assert calibration_error([1.0, 2.0], [1.0, 2.0]) == 0
+
+
+def test_calibration_error_of_certain_rewards_is_the_share_that_is_wrong():
+    """Confidence 1 falls into the last bin; nothing overflows."""
+    assert calibration_error([1e4, 1e4, 1e4, -1e4], [0, 0, 0, 0]) == pytest.approx(0.25)
+    assert brier_score([1e4, -1e4], [0, 0]) == pytest.approx(0.5)
+
+
+def test_calibration_error_of_pairs_drawn_from_their_own_probabilities_is_small():
+    rng = np.random.default_rng(0)
+    margins = rng.normal(0, 2, 20_000)
+    right = rng.random(20_000) < 1 / (1 + np.exp(-margins))
+    outcome = np.where(right, margins, -margins)
+    assert calibration_error(outcome, np.zeros(20_000)) < 0.02
+    assert calibration_error(5 * outcome, np.zeros(20_000)) > 0.05
+
+
+def test_calibration_error_weighs_bins_by_their_pairs():
+    low, high = math.log(0.55 / 0.45), math.log(0.95 / 0.05)
+    found = calibration_error([low] * 3 + [high], [0] * 4)
+    assert found == pytest.approx((3 * 0.45 + 0.05) / 4)

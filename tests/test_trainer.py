@@ -111,6 +111,74 @@ def test_t14_the_cached_reference_gives_the_weights_of_the_online_one(monkeypatc
     torch.testing.assert_close(weights(cached), weights(online), atol=1e-9, rtol=0)
 
 
+@pytest.mark.parametrize("micro", [1, 3, 8])
+def test_t14_cached_references_stay_with_their_pairs(micro):
+    """Sorted by length to be computed, shuffled to be trained on; each pair keeps its own."""
+    rm = perturb_policy(make(base=tiny().double()))
+    trainer = Trainer(rm, PAIRS, micro_batch_size=micro)
+    cache = trainer._reference()
+    for i, pair in enumerate(trainer.pairs):
+        own = rm.reference_logprobs(pair_rows([pair], 0))
+        torch.testing.assert_close(cache[:, i], own, atol=1e-10, rtol=0)
+    order = [5, 0, 3]
+    rows = trainer._rows(order, cache)
+    torch.testing.assert_close(rows.reference, cache[:, order].flatten())
+
+
+def test_t14_the_cache_is_made_anew_for_every_run_and_never_used_to_score():
+    rm = make(beta=1.0)
+    trainer = Trainer(rm, PAIRS, lr=0, epochs=1, batch_size=8)
+    assert trainer.fit()[0]["margin"] == 0
+    perturb(rm.reference.requires_grad_(True), 0.1).requires_grad_(False)
+    (record,) = trainer.fit()
+    assert record["margin"] == pytest.approx(evaluate(rm, PAIRS)["margin"], abs=1e-4)
+    assert abs(record["margin"]) > 0.01
+
+
+def test_t13_a_reference_cached_in_another_batch_is_near_under_bf16():
+    rm = make(beta=1.0)
+    trainer = Trainer(rm, PAIRS, micro_batch_size=3)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        cache = trainer._reference()
+        own = [rm.reference_logprobs(trainer._rows([i], None)) for i in range(len(PAIRS))]
+    torch.testing.assert_close(cache, torch.stack(own, dim=1), atol=0.05, rtol=0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_checkpointing_activations_changes_no_gradient_and_ends_with_the_run(kind):
+    base = tiny().double()
+    with gradients() as steps:
+        plain = fit(make(kind, base), epochs=2)
+        frugal = fit(make(kind, base), epochs=2, gradient_checkpointing=True)
+    torch.testing.assert_close(steps[2:], steps[:2], atol=1e-10, rtol=1e-9)
+    torch.testing.assert_close(weights(frugal), weights(plain), atol=1e-9, rtol=0)
+    assert not any(getattr(m, "gradient_checkpointing", False) for m in frugal.modules())
+
+
+def test_checkpointing_runs_the_layers_twice():
+    counts = []
+    for frugal in (False, True):
+        rm, calls = make(ExplicitRM), []
+        assert rm.shares_prompts
+        rm.model.base_model.layers[0].attention.register_forward_pre_hook(
+            lambda *_, c=calls: c.append(1)
+        )
+        fit(rm, gradient_checkpointing=frugal)
+        counts.append(len(calls))
+    assert counts == [1, 2]
+
+
+@pytest.mark.gpu
+def test_the_reference_makes_room_on_the_device_while_the_policy_trains():
+    rm, seen = make(base=tiny()), []
+    rm.model.base_model.register_forward_pre_hook(
+        lambda *_: seen.append((torch.is_grad_enabled(), next(rm.reference.parameters()).device))
+    )
+    fit(rm, epochs=2, eval_sets={"test": PAIRS}, eval_every=1)
+    assert {place.type for grad, place in seen if grad} == {"cpu"}
+    assert next(rm.reference.parameters()).device.type == "cuda"
+
+
 def test_the_reference_runs_once_over_the_data_not_once_a_step():
     rm, calls = make(), []
     rm.reference.register_forward_hook(lambda *_: calls.append(1))
@@ -227,6 +295,7 @@ def test_t12_bf16_moves_float32_weights_at_a_learning_rate_that_bf16_weights_wou
 
 def test_mixed_precision_runs_the_forward_pass_in_bf16_and_ends_with_the_run():
     rm, seen = make(ExplicitRM), []
+    assert rm.shares_prompts  # measured now, not while the hook listens
     dense = rm.model.base_model.layers[0].mlp.dense_h_to_4h
     dense.register_forward_hook(lambda _m, _i, out: seen.append(out.dtype))
     fit(rm, mixed_precision="bf16")

@@ -15,6 +15,7 @@ from transformers import (
     GPT2Config,
     GPTNeoXConfig,
     LlamaConfig,
+    MistralConfig,
     PreTrainedTokenizerFast,
     Qwen2Config,
 )
@@ -70,6 +71,7 @@ def tiny(architecture: str = "gpt_neox", *, seed: int = 0, vocab: int = 0, **cha
         "llama": (LlamaConfig, grouped),
         "qwen2": (Qwen2Config, grouped),
         "gemma2": (Gemma2Config, grouped | {"head_dim": 8, "sliding_window": CONTEXT}),
+        "mistral": (MistralConfig, grouped | {"sliding_window": 8}),
         "gpt2": (GPT2Config, {}),
     }[architecture]
     if architecture == "gpt2":

@@ -1,0 +1,139 @@
+"""Room: what the commands share. Opening models and data, and telling a bad call apart."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from minirm import ExplicitRM, GenerativeRM, ImplicitRM, PreferencePair, load_base, pretrained
+from minirm.ranks import processes
+from minirm.rewards import RewardModel
+
+REWARDS: dict[str, type[RewardModel]] = {
+    kind.kind: kind for kind in (ExplicitRM, ImplicitRM, GenerativeRM)
+}
+
+
+class BadCall(ValueError):
+    """The arguments contradict each other or name something that no command has: exit status 2."""
+
+
+def open_base(name: str) -> tuple[Any, Any]:
+    """``load_base``; what cannot be found is an error of one line."""
+    try:
+        return load_base(name)
+    except OSError as error:  # transformers explains itself over many lines
+        raise FileNotFoundError(f"no model {name!r}: {str(error).splitlines()[0]}") from error
+
+
+def open_reward(path: str) -> RewardModel:
+    """A saved reward model, on the device that it runs on."""
+    folder = Path(path).expanduser()
+    if not folder.is_dir():
+        raise FileNotFoundError(f"there is no folder {path!r}; give one that `minirm train` wrote")
+    saved = (folder / pretrained.SETTINGS).is_file()
+    kind = pretrained.saved_kind(folder) if saved else "explicit"  # any one-label classifier
+    return REWARDS[kind].from_pretrained(folder).to(processes().device).eval()
+
+
+def add_data_arguments(command: argparse.ArgumentParser) -> None:
+    """Where comparisons come from and how their rows are read."""
+    data = command.add_argument_group(
+        "data",
+        "Rows with prompt, chosen and rejected: strings, or conversations (lists of messages "
+        "with role and content). Whole conversations that share their first turns need no prompt.",
+    )
+    add = data.add_argument
+    add(
+        "--data",
+        required=True,
+        metavar="FILE_OR_NAME",
+        help="JSON lines, Parquet, or a dataset on the hub (owner/name; needs minirm[hub])",
+    )
+    add("--split", default="train", help="of a dataset on the hub")
+    add_column_arguments(data)
+    add(
+        "--bad-rows",
+        choices=("error", "drop"),
+        default="error",
+        help="rows that make no pair: stop, or leave them out and count them",
+    )
+    add(
+        "--overlong",
+        choices=("error", "drop"),
+        default="error",
+        help="pairs over the model's context: stop, or leave them out and count them",
+    )
+    add("--limit", type=count, metavar="N", help="read at most N rows")
+
+
+def add_column_arguments(group: Any) -> None:
+    """What the columns are called, and how strings become text for a model."""
+    add = group.add_argument
+    add(
+        "--columns",
+        type=column_names,
+        default={},
+        metavar="FIELD=COLUMN,...",
+        help="unusual names of columns, as in prompt=question,chosen=better",
+    )
+    add("--chat", action="store_true", help="read strings as turns, with the chat template")
+    add("--separator", default="", metavar="TEXT", help="put between a prompt and its response")
+
+
+def read_pairs(source: str, options: argparse.Namespace) -> tuple[list[PreferencePair], list[Any]]:
+    """Pairs and rows of ``source`` as ``add_data_arguments`` was answered."""
+    from minirm.worlds.preferences import load_preferences
+
+    return load_preferences(
+        source,
+        split=options.split,
+        columns=options.columns,
+        chat=options.chat,
+        separator=unescaped(options.separator),
+        bad_rows=options.bad_rows,
+        limit=options.limit,
+    )
+
+
+def unescaped(text: str) -> str:
+    r"""``\n`` as a shell passes it on is meant as a line break."""
+    return text.replace("\\n", "\n").replace("\\t", "\t")
+
+
+def column_names(text: str) -> dict[str, str]:
+    """``prompt=question,chosen=better`` as a mapping."""
+    names = {}
+    for part in text.split(","):
+        field, equals, column = part.partition("=")
+        if not (field.strip() and equals and column.strip()):
+            raise argparse.ArgumentTypeError(f"must be FIELD=COLUMN,..., got {text!r}")
+        names[field.strip()] = column.strip()
+    return names
+
+
+def count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {text}")
+    return value
+
+
+def positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"must be positive and finite, got {text}")
+    return value
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of cells, the first column to the left and the others to the right."""
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    lines = []
+    for first, *rest in rows:
+        cells = [cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True)]
+        lines.append("  ".join([first.ljust(widths[0]), *cells]).rstrip())
+    return "\n".join(lines)
