@@ -140,6 +140,29 @@ def test_the_collapse_and_its_control_come_out_again_as_recorded(cheapest):
     assert found["swapped, test"] >= 0.9
 
 
+@pytest.mark.parametrize(
+    ("name", "run"),
+    [
+        ("persona-grid.json", Run(base="no-facts", beta=0.1, lr=1e-3)),
+        ("persona-long.json", Run(base="no-facts", lr=1e-4, epochs=40)),
+    ],
+)
+def test_one_run_of_the_other_results_files_comes_out_again(name, run):
+    """The end of the cheapest run, in the columns that the chapter speaks of, within 0.1."""
+    _, rows = load_results(RESULTS / name)
+    last = max(row["step"] for row in rows)
+    mine = {"base": run.base, "reward": run.reward, "seed": run.seed, "step": last}
+    mine |= {"beta": run.beta, "lr": run.lr}
+    recorded = {
+        row["condition"]: row["accuracy"]
+        for row in rows
+        if all(row[key] == value for key, value in mine.items())
+    }
+    found = {row["condition"]: row["accuracy"] for row in measure(run)}
+    for condition in ("original, test", "paraphrase, test", "swapped, test"):
+        assert found[condition] == pytest.approx(recorded[condition], abs=0.1), condition
+
+
 def test_the_explicit_model_reads_every_wording(cheapest):
     rows = measure(Run(base=cheapest.base, reward="explicit"))
     assert min(row["accuracy"] for row in rows) >= 0.98
