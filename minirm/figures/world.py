@@ -59,5 +59,8 @@ def plot_meaning(
         ax.set_yticks([])
     axes[0].set_ylabel("widest other direction")
     handles, labels = axes[0].get_legend_handles_labels()
-    fig.legend(handles, labels, loc="outside lower center", ncols=3, markerscale=1.5)
+    legend = fig.legend(handles, labels, loc="outside lower center", ncols=3)
+    for handle in legend.legend_handles:
+        handle.set_sizes([40])
+        handle.set_alpha(1)
     return fig
