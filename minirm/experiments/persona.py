@@ -1,6 +1,6 @@
 """Room: the paraphrase collapse. Train EX-RM and IM-RM on the Persona pairs, ask in new words.
 
-The paper's set-up (section 5.1; facts of its code: AdamW without decay, constant lr, no clipping)
+The paper's set-up (section 5.1; as in its published code: AdamW without decay, constant lr, no clipping)
 with the controls that its headline number needs: see ``minirm.worlds.persona.CONDITIONS``.
 """
 
