@@ -257,7 +257,7 @@ def can_share_prompts(model: Any) -> bool:
             rows = pair_rows([pair], 0, shared=shared).to(device)
             with torch.autocast(device.type, enabled=False):
                 states.append(in_full(hidden_states(model, rows)).flatten(0, 1)[rows.position])
-    except Exception:  # whatever an architecture raises; a fault of its own shows in plain rows too
+    except Exception:  # whatever an architecture raises: plain rows show it if it is a real fault
         return False
     finally:
         model.train(was_training)
