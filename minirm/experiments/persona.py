@@ -1,7 +1,8 @@
 """Room: the paraphrase collapse. Train EX-RM and IM-RM on the Persona pairs, ask in new words.
 
-The paper's set-up (section 5.1; as in its published code: AdamW without decay, constant lr, no clipping)
-with the controls that its headline number needs: see ``minirm.worlds.persona.CONDITIONS``.
+The paper's set-up (section 5.1, and its published code: AdamW without decay, constant learning
+rate, no clipping) with the controls that its headline number needs: see
+``minirm.worlds.persona.CONDITIONS``.
 """
 
 from __future__ import annotations
