@@ -64,7 +64,7 @@ def resolve(name: str | os.PathLike[str]) -> str:
     if path.is_dir():
         if not (path / "config.json").is_file():
             raise ValueError(f"the folder {text!r} holds no model: it has no config.json")
-        return str(path)
+        return str(path.absolute())  # an adapter is found by it from elsewhere too
     if isinstance(name, os.PathLike) or text.startswith((".", "/", "~")) or text.count("/") > 1:
         raise FileNotFoundError(
             f"there is no folder {text!r}; a bundled model is one of {', '.join(BUNDLED)}, "

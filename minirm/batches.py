@@ -46,7 +46,7 @@ class Rows:
 
     @property
     def attention_mask(self) -> Tensor | None:
-        """Which token (third axis) sees which (fourth), [R, 1, T, T] bool; None: plain causal."""
+        """Which token (third axis) sees which (fourth), [R, 1, T, T] bool; None if plain causal."""
         if self.segment is None:  # nothing attends to padding on its right, so no mask is needed
             return None
         width = self.segment.shape[1]
@@ -57,7 +57,9 @@ class Rows:
 
     def to(self, device: torch.device | str) -> Rows:
         tensors = {f.name: getattr(self, f.name) for f in fields(self)}
-        return replace(self, **{k: v.to(device) for k, v in tensors.items() if v is not None})
+        ahead = torch.device(device).type == "cuda"  # or each copy would wait for the step before
+        moved = {k: v.to(device, non_blocking=ahead) for k, v in tensors.items() if v is not None}
+        return replace(self, **moved)
 
 
 def shared_rows(

@@ -11,9 +11,13 @@ from pathlib import Path
 import torch
 
 from minirm import __version__
-from minirm.commands import doctor, evaluate, score, train
+from minirm.commands import doctor, evaluate, grade, score, train
 from minirm.commands.shared import BadCall
 from minirm.commands.shared import count as _count
+
+HAMILTONIAN_RUNS = (
+    "implicit", "explicit", "orders-only", "beta-1", "implicit-near-miss", "explicit-near-miss",
+)  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     A call is bad where its words alone show it; a file that is not there is a run that failed.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    parser = _parser()
+    parser = build_parser()
     options = parser.parse_args(arguments)
     options.command_line = "minirm " + " ".join(arguments)
     try:
@@ -50,7 +54,7 @@ def _failed(error: object, status: int) -> int:
     return status
 
 
-def _parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="minirm",
         description="Explicit and implicit reward models, side by side.",
@@ -58,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"minirm {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (train, evaluate, score, doctor):
+    for command in (train, evaluate, score, grade, doctor):
         command.add(commands)
     _add_experiment(commands)
     _add_pretrain(commands)
@@ -68,6 +72,11 @@ def _parser() -> argparse.ArgumentParser:
 def _add_experiment(commands: argparse._SubParsersAction) -> None:
     experiment = commands.add_parser("experiment", help="repeat one of the book's experiments")
     names = experiment.add_subparsers(metavar="NAME", required=True)
+    _add_persona(names)
+    _add_hamiltonian(names)
+
+
+def _add_persona(names: argparse._SubParsersAction) -> None:
     persona = names.add_parser(
         "persona",
         help="the paraphrase collapse (paper, section 5.1) with its controls",
@@ -97,6 +106,40 @@ def _add_experiment(commands: argparse._SubParsersAction) -> None:
     persona.set_defaults(run=_persona)  # fmt: skip
 
 
+def _add_hamiltonian(names: argparse._SubParsersAction) -> None:
+    hamiltonian = names.add_parser(
+        "hamiltonian",
+        help="checking Hamiltonian cycles against finding them (paper, section 3.2)",
+        description="Train reward models to tell a cycle through all vertices of a graph from a "
+        "wrong order of them, then ask the implicit one to write such a cycle. Without --model, a "
+        "small language model is pretrained first, one for each seed.",
+        epilog="The paper's settings: --model EleutherAI/pythia-1b --pairs 1000 --epochs 15 "
+        "--lr 1e-6 (its prompts are worded a little differently, its learning rate is constant).",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add = hamiltonian.add_argument
+    add("--n", type=_count, default=10, help="vertices of a graph")
+    add("--model", metavar="NAME_OR_FOLDER", help="a local folder, or a causal LM on the hub")
+    add("--device", default="auto", choices=("auto", "cpu"), help="auto: a GPU if there is one")
+    add("--seeds", type=_count, default=1, metavar="N", help="how many seeds, from 0 on")
+    add(
+        "--run",
+        dest="runs",
+        nargs="+",
+        default=["implicit", "explicit"],
+        choices=HAMILTONIAN_RUNS,
+        help="what to train: the implicit or the explicit reward; the implicit one where nothing "
+        "but orders of the vertices can be said, or with beta 1; either with wrong answers that "
+        "miss a single edge",
+    )
+    add("--pairs", type=_count, help="training pairs (default: new ones at every step)")
+    add("--epochs", type=_count, help="how often each pair is met (default: once)")
+    add("--lr", type=float, help="learning rate (default: 0.001)")
+    add("--save", type=Path, metavar="FOLDER", help="write the trained models of seed 0")
+    add("--output", type=Path, metavar="FILE", help="write a results file")
+    hamiltonian.set_defaults(run=_hamiltonian)  # fmt: skip
+
+
 def _persona(options: argparse.Namespace) -> None:
     from minirm.experiments import persona
     from minirm.experiments.results import save_results
@@ -108,6 +151,29 @@ def _persona(options: argparse.Namespace) -> None:
     )  # fmt: skip
     rows = persona.measure_all(runs, jobs=options.jobs)
     print(persona.table(rows))
+    if options.output is not None:
+        save_results(options.output, options.command_line, rows)
+        print(f"written: {options.output}")
+
+
+def _hamiltonian(options: argparse.Namespace) -> None:
+    from minirm.experiments import hamiltonian
+    from minirm.experiments.results import save_results
+
+    if options.device == "cpu":
+        os.environ["ACCELERATE_USE_CPU"] = "true"
+    changes = {k: getattr(options, k) for k in ("pairs", "epochs", "lr")}
+    rows = []
+    for seed in range(options.seeds):
+        rows += hamiltonian.measure(
+            seed, options.runs, model=options.model, n=options.n,
+            save=None if seed else options.save,
+            **{k: v for k, v in changes.items() if v is not None},
+        )  # fmt: skip
+    print(hamiltonian.table(rows))
+    if options.save is not None:
+        first = [row for row in rows if row["seed"] == 0]
+        save_results(options.save / "results.json", options.command_line, first)
     if options.output is not None:
         save_results(options.output, options.command_line, rows)
         print(f"written: {options.output}")

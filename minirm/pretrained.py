@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import copy as copying
 import json
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
 from minirm.bases import BUNDLED, load_tokenizer, resolve
 from minirm.logprobs import language_model
 from minirm.progress import without_loading_bars
+from minirm.ranks import gathered, is_spread, processes
 
 if TYPE_CHECKING:
     from minirm.rewards import RewardModel
@@ -64,16 +68,31 @@ def with_adapter(model: Any, lora: Any, task: str, seed: int = 0) -> Any:
     """Freeze ``model`` and add a LoRA adapter: a ``PeftModel`` that changes nothing as it starts.
 
     Args:
-        lora: a ``peft.LoraConfig``. task: "CAUSAL_LM", or "SEQ_CLS", whose head is trained too.
+        model: frozen in the dtype that it has. lora: a ``peft.LoraConfig``.
+        task: "CAUSAL_LM", or "SEQ_CLS", whose head is trained too.
         seed: of the adapter's start; the global random state stays as it was.
     """
     from peft import get_peft_model
 
     lora = copying.deepcopy(lora)
     lora.task_type = task
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), _peft(model):
         torch.manual_seed(seed)
         return get_peft_model(model, lora)
+
+
+@contextmanager
+def _peft(model: Any) -> Iterator[None]:
+    """While peft makes or opens an adapter: what is trained is float32 over a bfloat16 base too.
+
+    peft sees to that for the adapter; for a head it does not. And it still asks transformers for
+    a name that is out of date.
+    """
+    if hasattr(model, "score"):
+        model.score.to(torch.promote_types(model.score.weight.dtype, torch.float32))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".is_gradient_checkpointing. is deprecated")
+        yield
 
 
 def ensure_own_pad(model: Any, tokenizer: Any) -> Any:
@@ -94,17 +113,23 @@ def ensure_own_pad(model: Any, tokenizer: Any) -> Any:
 
 @without_loading_bars()
 def save(model: RewardModel, path: Any) -> None:
-    """Write model, tokenizer, settings and (where there is one) reference below ``path``."""
+    """Write model, tokenizer, settings and (where there is one) reference below ``path``.
+
+    Where FSDP has spread the weights, every process must call it; the main one writes.
+    """
     path = Path(path)
+    reference = getattr(model, "reference", None)
+    weights, reference_weights = _weights(model.model), _weights(reference)
+    if is_spread(model) and not processes().is_main_process:
+        return
     adapted = language_model(model.model) is not model.model
     if adapted:
-        _save_adapter(model.model, path)
+        _save_adapter(model.model, path, weights)
     else:
-        model.model.save_pretrained(path)
+        model.model.save_pretrained(path, state_dict=weights)
     model.tokenizer.save_pretrained(path)
-    reference = getattr(model, "reference", None)
     if reference is not None:
-        reference.save_pretrained(path / REFERENCE)
+        reference.save_pretrained(path / REFERENCE, state_dict=reference_weights)
     has_reference = getattr(model, "has_reference", False)
     settings = {"reward": model.kind, "has_reference": has_reference, **model.settings()}
     (path / SETTINGS).write_text(json.dumps(settings, indent=2) + "\n")
@@ -143,7 +168,16 @@ def _load_reference(path: Path, wanted: bool) -> Any:
     return AutoModelForCausalLM.from_pretrained(path / REFERENCE, dtype="auto")
 
 
-def _save_adapter(model: Any, path: Path) -> None:
+def _weights(model: Any) -> dict[str, Tensor] | None:
+    """What FSDP has spread over the processes, put together on the main one; else None."""
+    if model is None or not is_spread(model):
+        return None
+    named = model.state_dict(keep_vars=True)
+    once = {id(weight): gathered(weight.detach()) for weight in named.values()}  # tied: one tensor
+    return {name: once[id(weight)] for name, weight in named.items()}
+
+
+def _save_adapter(model: Any, path: Path, weights: dict[str, Tensor] | None) -> None:
     """peft's own files: the adapter (and a head), and the name of the base."""
     config = model.active_peft_config
     if not config.base_model_name_or_path:
@@ -152,7 +186,7 @@ def _save_adapter(model: Any, path: Path) -> None:
             "save the base first, load it from there, and train that"
         )
     config.inference_mode = False
-    model.save_pretrained(path, save_embedding_layers=False)
+    model.save_pretrained(path, save_embedding_layers=False, state_dict=weights)
     base = language_model(model)
     base.config.dtype = str(base.dtype).removeprefix("torch.")
     base.config.save_pretrained(path)
@@ -168,7 +202,8 @@ def _load_adapter(path: Path, kind: type[Model]) -> Any:
     base = AutoModelForCausalLM.from_pretrained(resolve(name), dtype=dtype)
     if kind.kind == "explicit":
         base = as_classifier(base, seed=0)
-    return PeftModel.from_pretrained(base, path, is_trainable=True)
+    with _peft(base):
+        return PeftModel.from_pretrained(base, path, is_trainable=True)
 
 
 def saved_kind(path: Any) -> str:

@@ -34,7 +34,7 @@ class Window:
         self.unread.append((step, batch, numbers, norm))
         finite = numbers.isfinite().all() & norm.isfinite()
         self.broken = torch.maximum(self.broken, (~finite).to(self.broken))
-        sums = torch.cat([numbers.sum(1), numbers.new_tensor([len(batch)])])
+        sums = torch.cat([numbers.sum(1), numbers.new_full((1,), len(batch))])
         self.totals = sums if self.totals is None else self.totals + sums
 
     def check(self, advice: str) -> None:

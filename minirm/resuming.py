@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from minirm.checkpoints import Checkpoint
 from minirm.pairs import EncodedPair
-from minirm.ranks import processes
+from minirm.ranks import gathered, processes, whole
 
 
 def snapshot(
@@ -26,13 +26,13 @@ def snapshot(
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Everything that training changes: (tensors by name, the rest for JSON).
 
-    Every rank must call it; what it returns is the same on all of them.
+    Every rank must call it; what FSDP has spread over them the main process alone gets.
     """
     tensors: dict[str, Tensor] = {}
     for name, weight in _trained(model):
-        tensors[f"model/{name}"] = whole(weight)
+        tensors[f"model/{name}"] = gathered(weight)
         for key, value in optimizer.state.get(weight, {}).items():
-            tensors[f"optimizer/{key}/{name}"] = whole(value)
+            tensors[f"optimizer/{key}/{name}"] = gathered(value)
     generators = gather_object([_random_states()])
     for rank, states in enumerate(generators):
         tensors |= {f"random/{rank}/{name}": value for name, value in states.items()}
@@ -105,11 +105,6 @@ def checksum(weights: Iterable[Tensor]) -> int:
         bits = whole(weight.detach()).contiguous().view(whole_numbers[weight.element_size()])
         total = (total + place * int(bits.sum(dtype=torch.int64))) % 2**61
     return total
-
-
-def whole(value: Tensor) -> Tensor:
-    """A tensor as one piece, also where FSDP has spread it over the ranks (all must call it)."""
-    return value.full_tensor() if hasattr(value, "full_tensor") else value
 
 
 def _placed_like(value: Tensor, weight: Tensor) -> Tensor:

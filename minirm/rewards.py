@@ -13,7 +13,7 @@ from __future__ import annotations
 import copy as copying
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, ClassVar, Literal
@@ -85,10 +85,17 @@ class RewardModel(nn.Module):
         return self.score_encoded(self._encode_all(prompts, responses), batch_size=batch_size)
 
     @torch.no_grad()
-    def score_encoded(self, sequences: Sequence[Encoded], *, batch_size: int = 64) -> Tensor:
+    def score_encoded(
+        self,
+        sequences: Sequence[Encoded],
+        *,
+        batch_size: int = 64,
+        plan: Callable[[Iterable], Iterable] = iter,
+    ) -> Tensor:
         """``score`` for what ``encode`` returned: [B], in the order given.
 
         What occurs more than once runs once, and answers to one prompt run in shared rows.
+        ``plan`` sees the batches before they run, and may repeat some.
         """
         place = {s: i for i, s in enumerate(dict.fromkeys(sequences))}
         distinct = list(place)
@@ -96,7 +103,7 @@ class RewardModel(nn.Module):
         if self.shares_prompts:
             groups = answer_groups(distinct, self.model.config.get_text_config().hidden_size)
         scores: dict[int, Tensor] = {}
-        for batch in _by_width(groups, distinct, batch_size):
+        for batch in plan(_by_width(groups, distinct, batch_size)):
             members = [i for group in batch for i in group]
             where = {i: k for k, i in enumerate(members)}
             rows = shared_rows(
@@ -109,7 +116,7 @@ class RewardModel(nn.Module):
 
     @cached_property
     def shares_prompts(self) -> bool:
-        """Whether rows may share a prompt between answers: measured at first use.
+        """Whether rows may share a prompt between answers, measured at first use.
 
         False, with one warning, where the model would then give other numbers.
         """
@@ -228,7 +235,8 @@ class ExplicitRM(RewardModel):
         states, head = self._features(rows), language_model(self.model).score
         bias = None if head.bias is None else in_full(head.bias)
         with torch.autocast(states.device.type, enabled=False):
-            return linear(in_full(states), in_full(head.weight), bias).squeeze(-1)
+            # [S, 1], summed: a view, as squeeze would give, is nothing that FSDP likes to return.
+            return linear(in_full(states), in_full(head.weight), bias).sum(-1)
 
     @torch.no_grad()
     def features(self, prompts: Sequence[Text], responses: Sequence[Text]) -> Tensor:
@@ -401,8 +409,8 @@ class GenerativeRM(RewardModel):
         self._linear_head = has_linear_head(base)
         if "{prompt}" not in question or "{response}" not in question:
             raise ValueError(f"question needs {{prompt}} and {{response}}, got {question!r}")
-        self._yes_id, self._no_id = (_single_token(tokenizer, word) for word in (yes, no))
-        if self._yes_id == self._no_id:
+        self.yes_id, self.no_id = (_single_token(tokenizer, word) for word in (yes, no))
+        if self.yes_id == self.no_id:
             raise ValueError(f"this tokenizer reads {yes!r} and {no!r} as the same token")
         base = copying.deepcopy(base) if copy else base
         if lora is not None:
@@ -423,7 +431,7 @@ class GenerativeRM(RewardModel):
             ids = self.tokenizer(asked, add_special_tokens=False)["input_ids"]
         else:
             ids = encode(self.tokenizer, asked, self.yes).prompt
-        return Encoded(tuple(ids), (self._yes_id,))
+        return Encoded(tuple(ids), (self.yes_id,))
 
     def rewards(self, rows: Rows) -> Tensor:
         return self._verdicts(rows)[0].exp()
@@ -438,7 +446,7 @@ class GenerativeRM(RewardModel):
         logits = response_logits(self.model, rows, linear_head=self._linear_head)
         return tuple(
             pick_logprobs(logits, torch.full_like(rows.target, token))
-            for token in (self._yes_id, self._no_id)
+            for token in (self.yes_id, self.no_id)
         )
 
     @classmethod

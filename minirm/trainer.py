@@ -2,7 +2,8 @@
 
 A step takes ``batch_size`` pairs whatever the memory: ``micro_batch_size`` only says how many of
 them are on a device at once, and the gradient is that of the whole batch to rounding. Nor does it
-matter how many processes share the batch: ``torchrun`` starts them, Accelerate joins them up.
+matter how many processes share the batch: ``torchrun`` starts them, Accelerate joins them up; with
+``ACCELERATE_USE_FSDP=true`` in the environment they share the weights too (FSDP2).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import math
 import os
 import shutil
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
@@ -25,12 +27,11 @@ from safetensors import SafetensorError
 from torch import Tensor
 from transformers import SchedulerType, get_scheduler
 
-from minirm import checkpoints, metrics, resuming
+from minirm import checkpoints, metrics, ranks, resuming
 from minirm.batches import Rows, epoch_batches, pair_cost, pair_rows
 from minirm.logprobs import in_full
 from minirm.pairs import EncodedPair, PreferencePair, encode_pairs, placed
 from minirm.progress import progress_bar
-from minirm.ranks import add_up, on_cpu, processes, say, share
 from minirm.records import NotFinite, Window
 from minirm.rewards import ImplicitRM, RewardModel
 
@@ -60,6 +61,9 @@ class Trainer:
             whole one (from the start if there is none), and ends in the same weights as a run
             that was never interrupted: bit for bit on a CPU.
         progress: True or False; None shows a bar where somebody can watch.
+
+    With ``MINIRM_FAST=1`` in the environment, which is for trying out whether notebooks run, no
+    training is longer than two epochs, and a warning says so.
 
     Raises:
         TypeError, ValueError: bad rows (named), or settings that make no sense.
@@ -134,6 +138,9 @@ class Trainer:
             except (TypeError, ValueError) as error:
                 raise placed(error, f"eval_sets[{name!r}]") from error
             _report(dropped, len(self.eval_sets[name]), f"eval_sets[{name!r}]")
+        if os.environ.get("MINIRM_FAST") == "1" and epochs > 2:
+            warnings.warn(f"MINIRM_FAST=1: 2 epochs instead of {epochs}", stacklevel=2)
+            epochs = 2
         self.lr, self.schedule, self.warmup_steps = lr, schedule, warmup_steps
         self.epochs, self.batch_size = epochs, batch_size
         self.micro_batch_size = micro_batch_size or batch_size
@@ -178,6 +185,7 @@ class Trainer:
         )
         schedule = get_scheduler(self.schedule, optimizer, self.warmup_steps, self.total_steps)
         model, optimizer = accelerator.prepare(self.model, optimizer)
+        ranks.gather_outside_forward(self.model, "rewards", "reference_logprobs")
         optimizer.zero_grad(set_to_none=True)  # what somebody left there is not of this batch
         if self.gradient_checkpointing:
             _checkpoint_activations(self.model.model, "enable", {"use_reentrant": False})
@@ -223,6 +231,7 @@ class Trainer:
                     numbers = self._backward(accelerator, model, batch, reference)
                     # Over all ranks' gradient, so that they agree on what is finite.
                     norm = accelerator.clip_grad_norm_(weights, self.max_grad_norm or math.inf)
+                    norm = ranks.whole(norm)
                     if accelerator.scaler is not None:  # fp16 overflows now and then, and skips
                         norm = torch.zeros_like(norm)
                     window.add(step, batch, numbers, norm)
@@ -263,9 +272,12 @@ class Trainer:
         return {name: _evaluate(self.model, pairs) for name, pairs in self.eval_sets.items()}
 
     def _accelerator(self) -> Accelerator:
-        # Accelerate keeps its precision for the process; a notebook trains more than once.
-        AcceleratorState._reset_state()
-        return Accelerator(mixed_precision=self.mixed_precision, cpu=on_cpu())
+        # Accelerate keeps its settings for the process; a notebook trains more than once.
+        AcceleratorState._reset_state(reset_partial_state=True)
+        layers = self.model.model._no_split_modules
+        return Accelerator(
+            mixed_precision=self.mixed_precision, cpu=ranks.on_cpu(), fsdp_plugin=ranks.fsdp(layers)
+        )
 
     def _backward(
         self, accelerator: Accelerator, model: Any, batch: list[int], reference: Tensor | None
@@ -274,15 +286,16 @@ class Trainer:
 
         Every process runs its own pairs of the batch and gets the sum over all of them.
         """
-        ranks, size = accelerator.num_processes, self.micro_batch_size
-        mine = range(accelerator.process_index, len(batch), ranks)
-        # A process without a pair in a short batch still has to take part: with weight 0.
-        weight = (ranks if mine else 0) / len(batch)  # of a sum: DDP takes the mean over processes
-        mine = mine or range(1)
+        shares, size = accelerator.num_processes, self.micro_batch_size
+        mine = range(accelerator.process_index, len(batch), shares)
         parts = [mine[i : i + size] for i in range(0, len(mine), size)]
+        passes = math.ceil(math.ceil(len(batch) / shares) / size)  # as many on every process
         numbers = None
-        for part in parts:
-            with nullcontext() if part is parts[-1] else accelerator.no_sync(model):
+        for k in range(passes):
+            # A process that has no pairs left still has to take part: with weight 0.
+            part, idle = (range(1), True) if k >= len(parts) else (parts[k], False)
+            weight = 0 if idle else shares / len(batch)  # the processes are averaged
+            with nullcontext() if k == passes - 1 else accelerator.no_sync(model):
                 losses, rewards = model(self._rows([batch[i] for i in part], reference))
                 # Weighted by pairs: a mean of means would favour the pairs of a short micro-batch.
                 accelerator.backward(losses.sum() * weight)
@@ -290,10 +303,10 @@ class Trainer:
             right = (chosen > rejected).to(chosen) + 0.5 * (chosen == rejected).to(chosen)
             if numbers is None:
                 numbers = chosen.new_zeros(3, len(batch))
-            if weight:
+            if not idle:
                 sums = torch.stack([in_full(losses.detach()), right, chosen - rejected])
                 numbers[:, part.start : part.stop : part.step] = sums
-        return add_up(numbers)
+        return ranks.add_up(numbers)
 
     def _rows(self, indices: list[int], reference: Tensor | None) -> Rows:
         pairs, pad = [self.pairs[i] for i in indices], self.model.pad_token_id
@@ -307,13 +320,14 @@ class Trainer:
         if not isinstance(self.model, ImplicitRM) or not self.model.has_reference:
             return None
         indices = sorted(range(len(self.pairs)), key=self.costs.__getitem__)
-        mine = share(indices)  # may be empty: a pair for two processes
+        mine = ranks.share(indices)  # may be empty: a pair for two processes
+        own, size = [indices[i] for i in mine or range(1)], self.micro_batch_size
         cache = torch.zeros(2, len(self.pairs), dtype=_sum_dtype(self.model))
-        for start in range(0, len(mine), self.micro_batch_size):
-            part = [indices[i] for i in mine[start : start + self.micro_batch_size]]
+        for part in ranks.in_step(own[start : start + size] for start in range(0, len(own), size)):
             values = self.model.reference_logprobs(self._rows(part, None)).cpu()
-            cache[:, part] = values.reshape(2, -1)
-        return add_up(cache)
+            if mine:
+                cache[:, part] = values.reshape(2, -1)
+        return ranks.add_up(cache)
 
     def _move_reference(self, device: torch.device | str) -> None:
         reference = getattr(self.model, "reference", None)
@@ -370,7 +384,7 @@ class Trainer:
         if window.totals is not None:
             tensors["window"] = window.totals
         state |= {"settings": self._settings, "history": self.history}
-        if processes().is_main_process:
+        if ranks.processes().is_main_process:
             checkpoints.save(self._checkpoints, step, tensors, state, keep=self.keep)
 
     def _go_on(self, window: Window, *parts: Any) -> int:
@@ -379,32 +393,33 @@ class Trainer:
             return 0
         checkpoint = checkpoints.load(self._checkpoints)
         if checkpoint is None:
-            say(f"no checkpoint in {self._checkpoints}: starting from the beginning")
+            ranks.say(f"no checkpoint in {self._checkpoints}: starting from the beginning")
             return 0
         resuming.check_same_run(checkpoint.state["settings"], self._settings)
         resuming.restore(checkpoint, *parts)
         if "window" in checkpoint.tensors:
             window.totals = checkpoint.tensors["window"].to(self.model.device)
         self.history = checkpoint.state["history"]
-        say(f"going on after step {checkpoint.step} of {self.total_steps}")
+        ranks.say(f"going on after step {checkpoint.step} of {self.total_steps}")
         return checkpoint.step
 
     def _save(self, folder: Path | None = None) -> None:
         """Write model and history, each file whole: beside first, then under its name."""
         folder = folder or self.output_dir
-        state = processes()
+        state, partial = ranks.processes(), folder / ".partial"
         if state.is_main_process:
-            partial = folder / ".partial"
             shutil.rmtree(partial, ignore_errors=True)
             partial.mkdir(parents=True)
-            try:
+        try:
+            if state.is_main_process or ranks.is_spread(self.model):  # all gather, one writes
                 self.model.save_pretrained(partial)
-            except (OSError, SafetensorError) as error:
-                shutil.rmtree(partial, ignore_errors=True)
-                raise OSError(
-                    f"the model could not be written to {folder}: {error}; what was there is left "
-                    "as it was"
-                ) from error
+        except (OSError, SafetensorError) as error:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise OSError(
+                f"the model could not be written to {folder}: {error}; what was there is left "
+                "as it was"
+            ) from error
+        if state.is_main_process:
             lines = "".join(json.dumps(record) + "\n" for record in self.history)
             (partial / "history.jsonl").write_text(lines)
             for path in sorted(p for p in partial.rglob("*") if p.is_file()):
@@ -421,7 +436,7 @@ class Trainer:
         folder = self.output_dir / f"before-step-{error.step}"
         self._save(folder)
         report = {"step": error.step, "rows": error.rows, "margins": repr(error.margins)}
-        if processes().is_main_process:
+        if ranks.processes().is_main_process:
             (folder / "failure.json").write_text(json.dumps(report | {"message": str(error)}))
         return f"{error}; the weights before that step are in {folder}"
 
@@ -456,18 +471,18 @@ def pair_rewards(
     sides = [pair.chosen for pair in pairs] + [pair.rejected for pair in pairs]
     place = {side: i for i, side in enumerate(dict.fromkeys(sides))}
     sequences = list(place)
-    mine = share(sequences)
+    mine = ranks.share(sequences)
+    own = [sequences[i] for i in mine or range(1)]
+    scores = model.score_encoded(own, batch_size=batch_size, plan=ranks.in_step)
     rewards = torch.zeros(len(sequences), dtype=_sum_dtype(model))
-    if mine:
-        own = [sequences[i] for i in mine]
-        rewards[mine.start : mine.stop] = model.score_encoded(own, batch_size=batch_size)
-    chosen, rejected = add_up(rewards)[[place[side] for side in sides]].chunk(2)
+    rewards[mine.start : mine.stop] = scores[: len(mine)]
+    chosen, rejected = ranks.add_up(rewards)[[place[side] for side in sides]].chunk(2)
     return chosen, rejected
 
 
 def _sum_dtype(model: RewardModel) -> torch.dtype:
     """Of rewards and log-probabilities: float64 where the weights are, else float32."""
-    return in_full(next(model.parameters())[:0].detach()).dtype
+    return torch.promote_types(next(model.parameters()).dtype, torch.float32)
 
 
 def _can_fuse(device: torch.device) -> bool:
@@ -482,4 +497,4 @@ def _checkpoint_activations(model: Any, verb: str, *settings: Any) -> None:
 
 def _report(dropped: int, kept: int, name: str) -> None:
     if dropped:
-        say(f"{name}: dropped {dropped} of {dropped + kept} pairs, which exceed the context")
+        ranks.say(f"{name}: dropped {dropped} of {dropped + kept} pairs, which exceed the context")

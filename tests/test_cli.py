@@ -11,7 +11,16 @@ import pytest
 import torch
 from tiny import PAIRS, byte_tokenizer, same, tiny, tokenizer, weights
 
-from minirm import ExplicitRM, GenerativeRM, ImplicitRM, Trainer, accuracy, cli, metrics
+from minirm import (
+    ExplicitRM,
+    GenerativeRM,
+    ImplicitRM,
+    Trainer,
+    accuracy,
+    cli,
+    load_base,
+    metrics,
+)
 from minirm.commands import doctor
 
 ROOT = Path(__file__).parent.parent
@@ -67,6 +76,51 @@ def test_train_writes_the_model_that_the_trainer_would(reward, more, kind, optio
     said = capsys.readouterr().out.splitlines()
     assert said[-1] == "written: out"
     assert "accuracy" in said[-2]
+
+
+@pytest.mark.needs("peft")
+@pytest.mark.parametrize("precision", ["no", "bf16"])
+@pytest.mark.parametrize("kind", [ExplicitRM, ImplicitRM])
+def test_train_with_lora_writes_an_adapter_that_opens_from_anywhere(
+    kind, precision, here, capsys, monkeypatch
+):
+    from peft import LoraConfig
+
+    more = ("--reward", kind.kind, "--lora", 3, "--precision", precision, "--lr", "1e-2")
+    assert call(*TRAIN, *more, "--gradient-checkpointing") == 0
+    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+    config = LoraConfig(r=3, lora_alpha=6, target_modules="all-linear")
+    rm = kind(load_base("base", dtype=dtype)[0], tokenizer(), lora=config)
+    Trainer(rm, PAIRS, lr=1e-2, epochs=2, mixed_precision=precision).fit()
+    monkeypatch.chdir("/")
+    found = kind.from_pretrained(here / "out")
+    assert same(weights(found), weights(rm))
+    assert found.model.get_input_embeddings().weight.dtype == dtype
+    capsys.readouterr()
+    assert call("evaluate", here / "out", "--data", here / "pairs.jsonl", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["reward"] == kind.kind
+
+
+def test_lora_without_peft_is_one_line(here, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "peft", None)
+    assert call(*TRAIN, "--reward", "explicit", "--lora", 4) == 1
+    said = capsys.readouterr().err
+    assert said == "minirm: --lora needs the package peft: pip install minirm[lora]\n"
+
+
+def test_train_reads_the_named_part_of_a_dataset(here, monkeypatch):
+    asked = []
+
+    class datasets:
+        @staticmethod
+        def load_dataset(name, config, split):
+            asked.append((name, config, split))
+            return iter(ROWS)
+
+    monkeypatch.setitem(sys.modules, "datasets", datasets)
+    run = ("train", "--model", "base", "--data", "owner/name", "--output", "out", "--epochs", "1")
+    assert call(*run, "--reward", "explicit", "--data-config", "hard", "--split", "prefs") == 0
+    assert asked == [("owner/name", "hard", "prefs")]
 
 
 def test_train_evaluates_named_sets_on_the_way(here, capsys):

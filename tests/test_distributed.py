@@ -13,15 +13,16 @@ from torch.testing import assert_close
 
 pytestmark = pytest.mark.slow
 TESTS = Path(__file__).parent
-CASES = ("implicit", "explicit", "micro")
+CASES = ("implicit", "explicit", "micro", "tied")
+TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2")
 
 
-def launch(folder, *prefix):
+def launch(folder, *prefix, **more):
     """Run the worker, and return the report of each of its processes."""
     folder.mkdir()
     paths = [str(TESTS), str(TESTS.parent), os.environ.get("PYTHONPATH", "")]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
-    environment |= {"CUDA_VISIBLE_DEVICES": ""}
+    environment |= {"CUDA_VISIBLE_DEVICES": ""} | more
     run = subprocess.run(
         [sys.executable, *prefix, str(TESTS / "distributed_worker.py"), str(folder)],
         env=environment, capture_output=True, text=True, check=False, timeout=300,
@@ -36,21 +37,28 @@ def one(tmp_path_factory):
     return launch(tmp_path_factory.mktemp("one") / "run")
 
 
-@pytest.fixture(scope="module")
-def two(tmp_path_factory):
-    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2")
-    return launch(tmp_path_factory.mktemp("two") / "run", *torchrun)
+@pytest.fixture(scope="module", params=["DDP", "FSDP2"])
+def two(tmp_path_factory, request):
+    more = {"ACCELERATE_USE_FSDP": "true"} if request.param == "FSDP2" else {}
+    return launch(tmp_path_factory.mktemp("two") / "run", *TORCHRUN, **more)
 
 
 def close(a, b):
     assert_close(a, b, atol=1e-10, rtol=1e-10)
 
 
-def test_there_are_two_processes_and_the_model_is_wrapped(one, two):
+def test_there_are_two_processes_and_the_model_is_wrapped(one, two, request):
+    kinds, layers = {"ExplicitRM", "ImplicitRM", "Failing"}, {"GPTNeoXLayer", "LlamaDecoderLayer"}
     assert [report["world"] for report in one[1]] == [1]
     assert [report["world"] for report in two[1]] == [2, 2]
-    assert set(one[1][0]["wrappers"]) <= {"ExplicitRM", "ImplicitRM", "Failing"}
-    assert {w for r in two[1] for w in r["wrappers"]} == {"DistributedDataParallel"}
+    assert set(one[1][0]["wrappers"]) == kinds
+    wrappers, inner = ({w for r in two[1] for w in r[name]} for name in ("wrappers", "layers"))
+    if "FSDP2" in request.node.name:  # every layer is gathered by itself
+        assert wrappers == {f"FSDP{kind}" for kind in kinds}
+        assert inner == {f"FSDP{layer}" for layer in layers}
+    else:
+        assert wrappers == {"DistributedDataParallel"}
+        assert inner == layers
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -9,11 +9,7 @@ from tiny import ARCHITECTURES, PAIRS, PROMPTS, RESPONSES, same, tiny, tokenizer
 from minirm import ExplicitRM, GenerativeRM, ImplicitRM, Trainer, load_base
 from minirm.trainer import evaluate
 
-pytestmark = [
-    pytest.mark.needs("peft"),
-    # peft asks transformers in an old way
-    pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning"),
-]
+pytestmark = pytest.mark.needs("peft")
 KINDS = (ExplicitRM, ImplicitRM, GenerativeRM)
 
 
@@ -111,6 +107,36 @@ def test_without_a_reference_an_adapter_gives_beta_ln_pi(base, tmp_path):
     again = ImplicitRM.from_pretrained(tmp_path)
     assert not again.has_reference
     assert torch.equal(again.score(PROMPTS, RESPONSES), scores)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_t12_what_is_trained_over_a_bfloat16_base_is_float32(kind, tmp_path):
+    tiny().save_pretrained(tmp_path / "base")
+    tokenizer().save_pretrained(tmp_path / "base")
+    half = load_base(tmp_path / "base", dtype=torch.bfloat16)[0]
+    rm = kind(half, tokenizer(), lora=lora())
+    before = weights(rm)
+    fit(rm, mixed_precision="bf16", gradient_checkpointing=True)
+    trained = {n: w for n, w in rm.named_parameters() if w.requires_grad}
+    assert {w.dtype for w in trained.values()} == {torch.float32}
+    frozen = {n: w.dtype for n, w in rm.named_parameters() if n not in trained}
+    assert {dtype for n, dtype in frozen.items() if "score" not in n} == {torch.bfloat16}
+    assert all(torch.equal(w, before[n]) != (n in trained) for n, w in weights(rm).items())
+    rm.save_pretrained(tmp_path / "rm")
+    again = kind.from_pretrained(tmp_path / "rm")
+    assert {n: w.dtype for n, w in again.named_parameters()} == {
+        n: w.dtype for n, w in rm.named_parameters()
+    }
+    assert torch.equal(again.score(PROMPTS, RESPONSES), rm.score(PROMPTS, RESPONSES))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_gradient_checkpointing_changes_nothing_under_an_adapter(kind):
+    runs = [
+        weights(fit(kind(tiny(), tokenizer(), lora=lora()), gradient_checkpointing=on))
+        for on in (False, True)
+    ]
+    assert same(*runs)
 
 
 def test_a_fresh_adapter_depends_on_no_global_state():

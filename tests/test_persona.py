@@ -226,12 +226,12 @@ def test_results_files_say_where_they_come_from_and_read_back(tmp_path):
 
 @pytest.mark.parametrize("name", sorted(p.name for p in RESULTS.glob("persona*.json")))
 def test_committed_results_name_a_command_that_the_parser_takes(name):
-    from minirm.cli import _parser
+    from minirm.cli import build_parser
 
     header, rows = load_results(RESULTS / name)
     program, *arguments = header["command"].split()
     assert program == "minirm"
-    options = _parser().parse_args(arguments)
+    options = build_parser().parse_args(arguments)
     assert {row["base"] for row in rows} == set(options.model)
     assert {row["lr"] for row in rows} == set(options.lr)
     assert {row["seed"] for row in rows} == set(range(options.seeds))

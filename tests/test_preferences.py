@@ -41,15 +41,18 @@ def test_parquet_is_read_strings_and_conversations(tmp_path):
     assert load_preferences(tmp_path / "talk.parquet")[0] == [PreferencePair(**talk)]
 
 
-def test_a_dataset_is_loaded_by_its_name_and_split(monkeypatch):
+def test_a_dataset_is_loaded_by_its_name_part_and_split(monkeypatch):
     class datasets:
         @staticmethod
-        def load_dataset(name, split):
-            assert (name, split) == ("owner/name", "test_prefs")
+        def load_dataset(name, config, split):
+            asked.append((name, config, split))
             return iter(ROWS)
 
+    asked = []
     monkeypatch.setitem(sys.modules, "datasets", datasets)
     assert load_preferences("owner/name", split="test_prefs")[0] == PAIRS
+    assert load_preferences("owner/name", config="hard")[0] == PAIRS
+    assert asked == [("owner/name", None, "test_prefs"), ("owner/name", "hard", "train")]
 
 
 @pytest.mark.parametrize(

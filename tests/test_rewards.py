@@ -191,7 +191,7 @@ def test_t19_soft_capped_logits_are_respected():
     torch.testing.assert_close(rm.score(PROMPTS, RESPONSES), torch.stack(direct))
     judge = GenerativeRM(base, tokenizer())
     question = torch.tensor([judge.encode(PROMPTS[0], RESPONSES[0]).prompt])
-    yes = base(input_ids=question).logits[0, -1].softmax(-1)[judge._yes_id]
+    yes = base(input_ids=question).logits[0, -1].softmax(-1)[judge.yes_id]
     torch.testing.assert_close(judge.score(PROMPTS[:1], RESPONSES[:1])[0], yes)
 
 

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from minirm import ExplicitRM, GenerativeRM, ImplicitRM, PreferencePair, load_base, pretrained
 from minirm.ranks import processes
 from minirm.rewards import RewardModel
@@ -21,10 +23,10 @@ class BadCall(ValueError):
     """The arguments contradict each other or name something that no command has: exit status 2."""
 
 
-def open_base(name: str) -> tuple[Any, Any]:
+def open_base(name: str, dtype: torch.dtype) -> tuple[Any, Any]:
     """``load_base``; what cannot be found is an error of one line."""
     try:
-        return load_base(name)
+        return load_base(name, dtype=dtype)
     except OSError as error:  # transformers explains itself over many lines
         raise FileNotFoundError(f"no model {name!r}: {str(error).splitlines()[0]}") from error
 
@@ -54,6 +56,7 @@ def add_data_arguments(command: argparse.ArgumentParser) -> None:
         help="JSON lines, Parquet, or a dataset on the hub (owner/name; needs minirm[hub])",
     )
     add("--split", default="train", help="of a dataset on the hub")
+    add("--data-config", metavar="NAME", help="which part of a dataset on the hub that has several")
     add_column_arguments(data)
     add(
         "--bad-rows",
@@ -91,6 +94,7 @@ def read_pairs(source: str, options: argparse.Namespace) -> tuple[list[Preferenc
     return load_preferences(
         source,
         split=options.split,
+        config=options.data_config,
         columns=options.columns,
         chat=options.chat,
         separator=unescaped(options.separator),

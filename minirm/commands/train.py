@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+import torch
 from transformers import SchedulerType
 
 from minirm.commands.shared import (
@@ -25,6 +26,8 @@ EXAMPLES = """examples:
   minirm train --reward explicit --data pairs.jsonl --output my-rm
   minirm train --reward implicit --beta 0.1 --model owner/name --precision bf16 \\
       --data owner/dataset --split train --chat --eval-data test=held-out.jsonl --output my-rm
+  minirm train --reward implicit --model owner/name --lora 16 --precision bf16 \\
+      --gradient-checkpointing --micro-batch-size 1 ...     a large model on a small GPU
   torchrun --nproc_per_node 8 -m minirm.cli train ...     the same on eight GPUs of one machine
 
 A run with --save-every that was stopped goes on with the same command and --resume.
@@ -70,7 +73,12 @@ def add(commands: argparse._SubParsersAction) -> None:
     option("--weight-decay", type=float, default=0.0, metavar="W")
     option("--max-grad-norm", type=positive, metavar="NORM", help="clip gradients to this norm")
     option("--precision", choices=("no", "bf16", "fp16"), default="no",
-           help="autocast; the weights stay as they are stored")  # fmt: skip
+           help="autocast; the weights stay in float32")  # fmt: skip
+    option("--lora", type=count, metavar="RANK",
+           help="train adapters of this rank alone (needs minirm[lora]); with --precision bf16 "
+           "the frozen base is held in bfloat16")  # fmt: skip
+    option("--gradient-checkpointing", action="store_true",
+           help="less memory, about a third slower")  # fmt: skip
     option("--seed", type=int, default=0, help="of the order of the pairs, and of a new head")
     option = train.add_argument_group("the reward").add_argument
     option("--beta", type=positive, help="implicit: reward per nat (default: 0.01)")
@@ -101,7 +109,7 @@ class _Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescription
 def run(options: argparse.Namespace) -> None:
     if options.output.is_file():
         raise FileExistsError(f"--output {options.output} is a file; give a folder")
-    settings = _own_settings(options)
+    settings = _own_settings(options) | _lora(options)
     pairs, _ = read_pairs(options.data, options)
     sets = {}
     for given in options.eval_data:
@@ -124,6 +132,7 @@ def run(options: argparse.Namespace) -> None:
         weight_decay=options.weight_decay,
         max_grad_norm=options.max_grad_norm,
         mixed_precision=options.precision,
+        gradient_checkpointing=options.gradient_checkpointing,
         overlong=options.overlong,
         log_every=options.log_every,
         eval_every=options.eval_every,
@@ -151,8 +160,23 @@ def _own_settings(options: argparse.Namespace) -> dict[str, Any]:
     return settings
 
 
+def _lora(options: argparse.Namespace) -> dict[str, Any]:
+    if options.lora is None:
+        return {}
+    try:
+        from peft import LoraConfig
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "--lora needs the package peft: pip install minirm[lora]"
+        ) from error
+    rank = options.lora
+    return {"lora": LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear")}
+
+
 def _model(options: argparse.Namespace, settings: dict[str, Any]) -> RewardModel:
-    base, tokenizer = open_base(options.model)
+    # What is not trained needs no master weights: autocast would round them all the same.
+    frozen = options.lora is not None and options.precision == "bf16"
+    base, tokenizer = open_base(options.model, torch.bfloat16 if frozen else torch.float32)
     if options.reward == "explicit":
         settings = settings | {"seed": options.seed}
     return REWARDS[options.reward](base, tokenizer, copy=False, **settings)

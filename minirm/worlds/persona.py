@@ -49,7 +49,7 @@ CONDITIONS: dict[str, tuple[Sides, ...]] = {
     "fresh prefixes": tuple(itertools.permutations(FRESH, 2)),
     "bare": ((opinions.BARE, opinions.BARE),),
 }
-"""Held-out wordings: the prefixes put before the held-out yes-phrases and no-phrases.
+"""The prefixes put before the held-out yes-phrases and no-phrases, by condition.
 
 "paraphrase" is the paper's; the others are controls that keep its phrases and change only which
 prefix stands on which side.

@@ -25,6 +25,7 @@ def load_preferences(
     source: str | Path,
     *,
     split: str = "train",
+    config: str | None = None,
     columns: Mapping[str, str] | None = None,
     chat: bool = False,
     separator: str = "",
@@ -35,7 +36,8 @@ def load_preferences(
 
     Args:
         source: a file (JSON lines, a JSON list, Parquet), or the name of a dataset on the hub
-            (needs the package ``datasets``). split: of a dataset on the hub.
+            (needs the package ``datasets``). split, config: of a dataset on the hub; the second
+            names one of several that it holds.
         columns: where "prompt", "chosen" and "rejected" are called otherwise, such as
             ``{"prompt": "question"}``.
         chat: strings become a user's and an assistant's turn, for a model with a chat template.
@@ -54,7 +56,7 @@ def load_preferences(
     pairs: list[PreferencePair] = []
     kept: list[Row] = []
     reasons: list[str] = []
-    for number, row in enumerate(read_rows(source, split=split)):
+    for number, row in enumerate(read_rows(source, split=split, config=config)):
         if limit is not None and number >= limit:
             break
         try:
@@ -77,7 +79,9 @@ def load_preferences(
     return pairs, kept
 
 
-def read_rows(source: str | Path, *, split: str = "train") -> Iterator[Row]:
+def read_rows(
+    source: str | Path, *, split: str = "train", config: str | None = None
+) -> Iterator[Row]:
     """The rows of a file, or of a split of a dataset on the hub, as mappings; same errors."""
     path = Path(source).expanduser()
     if path.suffix in FILES or path.is_file():
@@ -90,7 +94,7 @@ def read_rows(source: str | Path, *, split: str = "train") -> Iterator[Row]:
             f"{str(source)!r} is no file; give one that ends in {', '.join(FILES)}, or the name "
             'of a dataset on the hub, written "owner/name"'
         )
-    yield from _hub(str(source), split)
+    yield from _hub(str(source), split, config)
 
 
 def json_lines(lines: Iterable[str], name: str) -> Iterator[Row]:
@@ -248,7 +252,7 @@ def _parquet(path: Path) -> Iterator[Row]:
             yield from batch.to_pylist()
 
 
-def _hub(name: str, split: str) -> Iterator[Row]:
+def _hub(name: str, split: str, config: str | None) -> Iterator[Row]:
     try:
         from datasets import load_dataset
     except ModuleNotFoundError as error:
@@ -256,4 +260,4 @@ def _hub(name: str, split: str) -> Iterator[Row]:
             f"{name!r} is no file, and a dataset from the hub needs the package datasets: "
             "pip install minirm[hub]"
         ) from error
-    yield from load_dataset(name, split=split)
+    yield from load_dataset(name, config, split=split)

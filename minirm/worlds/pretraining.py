@@ -8,7 +8,7 @@ import json
 import math
 import platform
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,14 +35,17 @@ IGNORED = -100  # cross_entropy skips this label
 # ------------------------------------------------------------------------------------ training
 
 
-def new_model(vocabulary: int, seed: int) -> GPTNeoXForCausalLM:
-    """An untrained model of about 0.42 M parameters; torch's global generator is left alone."""
+def new_model(vocabulary: int, seed: int, hidden_size: int = 96) -> GPTNeoXForCausalLM:
+    """An untrained model, of about 0.42 M parameters in the world of opinions.
+
+    torch's global generator is left alone.
+    """
     config = GPTNeoXConfig(
         vocab_size=vocabulary,
-        hidden_size=96,
+        hidden_size=hidden_size,
         num_hidden_layers=3,
         num_attention_heads=4,
-        intermediate_size=384,
+        intermediate_size=4 * hidden_size,
         max_position_embeddings=256,
         # One sublayer after the other: six steps of composition from three layers, where the
         # parallel form gives three.
@@ -93,11 +96,18 @@ def pad(rows: list[list[int]], value: int) -> Tensor:
     return torch.tensor([row + [value] * (longest - len(row)) for row in rows])
 
 
-def summed_loss(model: GPTNeoXForCausalLM, rows: list[list[int]]) -> Tensor:
-    """The negative log-likelihood (nats) of all tokens after each row's first, a scalar."""
+def summed_loss(
+    model: GPTNeoXForCausalLM, rows: list[list[int]], given: Sequence[int] | None = None
+) -> Tensor:
+    """The negative log-likelihood (nats) of all tokens after each row's first, a scalar.
+
+    ``given``: how many tokens of each row are only read, where that is more than the first.
+    """
     # Padding stands on the right and attention is causal, so no mask is needed.
     logits = model(input_ids=pad(rows, 0), use_cache=False).logits[:, :-1]
-    labels = pad(rows, IGNORED)[:, 1:]
+    read = given or [1] * len(rows)
+    learned = [[IGNORED] * k + row[k:] for row, k in zip(rows, read, strict=True)]
+    labels = pad(learned, IGNORED)[:, 1:]
     return cross_entropy(
         logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="sum"
     )
@@ -130,6 +140,27 @@ def train(
     """Train ``model`` in place on fresh documents; the loss of every step (nats per token)."""
     rng = random.Random(seed)
     spelt = spellings(tokenizer)
+
+    def draw() -> list[tuple[list[int], int]]:
+        documents = [world.document(rng) for _ in range(batch_size)]
+        return [
+            (roughen(row, spelt, rng) if rng.random() < ROUGH_SHARE else row, 1)
+            for row in opinions.encode(documents, tokenizer)
+        ]
+
+    return fit(model, draw, steps, peak_lr)
+
+
+def fit(
+    model: GPTNeoXForCausalLM,
+    draw: Callable[[], list[tuple[list[int], int]]],
+    steps: int,
+    peak_lr: float,
+) -> list[float]:
+    """Train ``model`` in place; the loss of every step (nats per token).
+
+    ``draw`` gives one step's rows, each with the number of its first tokens that are only read.
+    """
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=peak_lr, betas=(0.9, 0.98), weight_decay=0.01
     )
@@ -139,19 +170,14 @@ def train(
     for step in bar:
         for group in optimizer.param_groups:
             group["lr"] = peak_lr * min((step + 1) / WARMUP, _cosine(step / steps))
-        documents = [world.document(rng) for _ in range(batch_size)]
-        rows = [
-            roughen(row, spelt, rng) if rng.random() < ROUGH_SHARE else row
-            for row in opinions.encode(documents, tokenizer)
-        ]
-        tokens = sum(len(row) - 1 for row in rows)
         # Short and long rows go through the model apart, which saves a quarter of the padding
         # and leaves the gradient of the batch as it is.
-        rows.sort(key=len)
+        rows = sorted(draw(), key=lambda row: len(row[0]))
+        tokens = sum(len(row) - given for row, given in rows)
         total = 0.0
         optimizer.zero_grad()
-        for half in (rows[: batch_size // 2], rows[batch_size // 2 :]):
-            loss = summed_loss(model, half) / tokens
+        for half in (rows[: len(rows) // 2], rows[len(rows) // 2 :]):
+            loss = summed_loss(model, *map(list, zip(*half, strict=True))) / tokens
             loss.backward()
             total += loss.item()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

@@ -86,7 +86,7 @@ def make_pairs(lengths: str, n: int | None, vocabulary: int) -> list[PreferenceP
             for i in range(n)
         ]
     else:
-        table = json.loads((HERE / "lengths.json").read_text())[lengths]
+        table = json.loads((HERE.parents[1] / "book/results/lengths.json").read_text())[lengths]
         table = draw.sample(table, n) if n else table
     return [PreferencePair(text(*r[:2]) + " ", text(*r[2:4]), text(*r[4:])) for r in table]
 

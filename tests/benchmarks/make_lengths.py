@@ -1,4 +1,4 @@
-"""Write lengths.json: how long real pairs are, and which prompts and answers repeat. No text.
+"""Write book/results/lengths.json: how long real pairs are, which texts repeat; and no text.
 
     MINIRM_DATA=folder python tests/benchmarks/make_lengths.py
 
@@ -30,4 +30,4 @@ def rows(path: Path) -> list[list[int]]:
 if __name__ == "__main__":
     folder = Path(os.environ["MINIRM_DATA"])
     found = {name: rows(folder / file) for name, file in FILES.items()}
-    Path(__file__).with_name("lengths.json").write_text(json.dumps(found) + "\n")
+    (Path(__file__).parents[2] / "book/results/lengths.json").write_text(json.dumps(found) + "\n")
