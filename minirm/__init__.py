@@ -3,6 +3,7 @@
 The heart is small: ``rewards`` has the reward functions, ``losses`` the loss they share.
 """
 
+from minirm import dynamics
 from minirm.bases import load_base
 from minirm.losses import bradley_terry_loss
 from minirm.metrics import accuracy, normalised_margin, win_rate
@@ -20,6 +21,7 @@ __all__ = [
     "Trainer",
     "accuracy",
     "bradley_terry_loss",
+    "dynamics",
     "load_base",
     "normalised_margin",
     "win_rate",

@@ -1,5 +1,7 @@
 """Each check passes on its solution and tells wrong answers apart; each hint once."""
 
+import itertools
+import math
 from itertools import count
 
 import pytest
@@ -10,10 +12,6 @@ from minirm import classroom
 from minirm.classroom import (
     WrongAnswer,
     checking,
-    collapse,
-    preferences,
-    small_world,
-    two_rewards,
 )
 
 # ------------------------------------------------------- solutions and wrong answers, by check
@@ -61,11 +59,255 @@ def pairings(chosen, rejected):
     return ((a > b) + 0.5 * (a == b)).mean()
 
 
+def explicit_step(weight=lambda m: torch.sigmoid(-m), sides=(1, 1)):
+    def function(h, up, down, u, lr):
+        return lr * weight(u @ (up - down)) * (h @ (sides[0] * up - sides[1] * down))
+
+    return function
+
+
+def rho(p, y, q, v, terms=(1, 1, 1, 1)):
+    values = float(y == v), -q[y], -p[v], p @ q
+    return sum(a * b for a, b in zip(terms, values, strict=True))
+
+
+def mismatch_mean(p, q, v, scale=lambda p, v: 1 / (1 - p[v])):
+    return -p[v] * rho(p, v, q, v) * scale(p, v)
+
+
 def by_prompt(reduce_chosen, reduce_rejected):
     return lambda c, r: pairings(reduce_chosen(c)[None], reduce_rejected(r)[None])
 
 
+def is_cycle(n, joined, order):
+    if sorted(order) != list(range(n)):
+        return False
+    return all(joined(order[i - 1], order[i]) for i in range(n))
+
+
+def wrong_order(graph, cycle, rng):
+    while True:
+        order = rng.sample(sorted(graph), len(graph))
+        if not all(graph.has_edge(order[i - 1], order[i]) for i in range(len(order))):
+            return order
+
+
+def block_mask(n, answers, see_prompt=True, causal=True, apart=True):
+    sizes = torch.tensor([n, *answers])
+    s = torch.repeat_interleave(torch.arange(len(sizes)), sizes)
+    allowed = torch.ones(len(s), len(s), dtype=torch.bool)
+    if apart:
+        allowed = (s[:, None] == s) | ((s == 0) & see_prompt)
+    return allowed.tril() if causal else allowed
+
+
+def restarted(n, answers):
+    return torch.cat([torch.arange(n), *(torch.arange(n, n + k) for k in answers)])
+
+
+def tilted(c, beta, delta, turn=1.0):
+    return torch.sigmoid(c.logit() + turn * delta / beta)
+
+
+def tilted_by_weights(c, beta, delta, keep=1.0, normalise=True):
+    """With an exponential that overflows; ``keep`` scales the weight of incorrect responses."""
+    gain = torch.tensor(delta / beta, dtype=c.dtype).exp()
+    return c * gain / (keep * (1 - c) + c * gain if normalise else 1)
+
+
+def odds_sides(policy, reference, correct, beta, least=torch.min, most=torch.max):
+    r = beta * (policy - reference)
+    odds = [p[correct].logsumexp(0) - p[~correct].logsumexp(0) for p in (policy, reference)]
+    return least(r[correct]) - most(r[~correct]), odds[0] - odds[1]
+
+
+def chance_gain(p, q, correct, beta):
+    return p[correct].logsumexp(0) - q[correct].logsumexp(0)
+
+
+def unembedding_pushes(u, ref, h, a, b, beta, lr, pull=lambda m: torch.sigmoid(-m)):
+    m = beta * (((u - ref)[a] - (u - ref)[b]) * h).sum(-1)
+    return lr * beta / len(m) * pull(m)[:, None] * h
+
+
+def new_unembedding(u, ref, h, a, b, beta, lr, factor=1.0, **how):
+    push = factor * unembedding_pushes(u, ref, h, a, b, beta, lr, **how)
+    return u.index_add(0, a, push).index_add(0, b, -push)
+
+
+def forgetful_unembedding(u, ref, h, a, b, beta, lr):
+    push = unembedding_pushes(u, ref, h, a, b, beta, lr)
+    new = u.clone()
+    new[a] += push
+    new[b] -= push
+    return new
+
+
+def whole_softmax_step(u, ref, h, a, b, beta, lr):
+    """Follows the chosen token's log-probability alone."""
+    push = unembedding_pushes(u, ref, h, a, b, beta, lr)
+    surprise = torch.nn.functional.one_hot(a, len(u)).to(h) - (h @ u.T).softmax(-1)
+    return u + surprise.T @ push
+
+
+def normalised_step(u, d, lr, weigh=lambda m: (logsigmoid(-m) - logsigmoid(-m).max()).exp(), up=1):
+    direction = weigh(d @ u) @ d
+    return u + up * lr * direction / direction.norm()
+
+
 CASES = {
+    "verifier": (
+        is_cycle,
+        [
+            lambda n, joined, order: False,
+            lambda n, joined, order: (
+                set(order) == set(range(n)) and all(map(joined, order, order[1:]))
+            ),
+            lambda n, joined, order: all(joined(order[i - 1], order[i]) for i in range(len(order))),
+            lambda n, joined, order: (
+                len(order) == n and all(joined(order[i - 1], order[i]) for i in range(n))
+            ),
+            lambda n, joined, order: sorted(order) == list(range(n)),
+            lambda n, joined, order: (
+                [joined(a, b) for a in order for b in order] and is_cycle(n, joined, order)
+            ),
+            lambda n, joined, order: float(is_cycle(n, joined, order)),
+        ],
+    ),
+    "negative_sampler": (
+        wrong_order,
+        [
+            lambda graph, cycle, rng: rng.sample(sorted(graph), len(graph)),
+            lambda graph, cycle, rng: cycle[::-1],
+            lambda graph, cycle, rng: wrong_order(graph, cycle, rng)[:-1],
+            lambda graph, cycle, rng: " ".join(map(str, wrong_order(graph, cycle, rng))),
+            lambda graph, cycle, rng: next(
+                order
+                for order in itertools.permutations(graph)
+                if not all(graph.has_edge(order[i - 1], order[i]) for i in range(6))
+            ),
+        ],
+    ),
+    "explicit_step": (
+        explicit_step(),
+        [
+            explicit_step(lambda m: -torch.sigmoid(-m)),
+            explicit_step(torch.sigmoid),
+            explicit_step(torch.ones_like),
+            lambda h, up, down, u, lr: explicit_step()(h, up, down, u, 1),
+            lambda h, up, down, u, lr: u @ h + explicit_step()(h, up, down, u, lr),
+            explicit_step(sides=(1, 0)),
+            lambda h, up, down, u, lr: lr * (up - down),
+        ],
+    ),
+    "rho": (
+        rho,
+        [
+            lambda p, y, q, v: rho(q, y, p, v),
+            lambda p, y, q, v: rho(p, y, q, v, (1, 1, 1, -1)),
+            lambda p, y, q, v: rho(p, y, q, v, (1, 1, 1, 0)),
+            lambda p, y, q, v: rho(p, y, q, v, (0, 1, 1, 1)),
+            lambda p, y, q, v: rho(p, y, q, v, (1, -1, -1, 1)),
+            lambda p, y, q, v: p * q,
+        ],
+    ),
+    "mismatch_mean": (
+        mismatch_mean,
+        [
+            lambda p, q, v: mismatch_mean(p, q, v, lambda p, v: 1),
+            lambda p, q, v: -mismatch_mean(p, q, v),
+            lambda p, q, v: rho(p, v, q, v) * 0,
+            lambda p, q, v: sum(rho(p, a, q, v) for a in range(6) if a != v) / 5,
+            lambda p, q, v: p,
+        ],
+    ),
+    "positive_mismatch": (
+        lambda: ([0.1, 0.1, 0.8], [0.1, 0.1, 0.8]),
+        [
+            lambda: ([0.5, 0.5], [0.5, 0.5]),
+            lambda: ([0.3, 0.3, 0.4], [0.3, 0.3, 0.4]),
+            lambda: ([0.2, 0.2, 0.6], [0.25, 0.15, 0.6]),
+            lambda: ([0.1, 0.1, 0.9], [0.1, 0.1, 0.8]),
+            lambda: ([0.1, 0.1, 0.8], [-0.1, 0.1, 1.0]),
+            lambda: ([0.1, 0.9], [0.1, 0.1, 0.8]),
+            lambda: None,
+        ],
+    ),
+    "block_mask": (
+        block_mask,
+        [
+            lambda n, a: block_mask(n, a, apart=False),
+            lambda n, a: block_mask(n, a, causal=False),
+            lambda n, a: block_mask(n, a).T,
+            lambda n, a: block_mask(n, a, see_prompt=False),
+            lambda n, a: block_mask(n, a).tril(-1),
+            lambda n, a: ~block_mask(n, a),
+            lambda n, a: torch.zeros(n + sum(a), n + sum(a)),
+            lambda n, a: block_mask(n, a)[n:],
+            lambda n, a: None,
+        ],
+    ),
+    "restarted_positions": (
+        restarted,
+        [
+            lambda n, a: torch.arange(n + sum(a)),
+            lambda n, a: torch.cat([torch.arange(k) for k in (n, *a)]),
+            lambda n, a: restarted(n, a) + (torch.arange(n + sum(a)) >= n),
+            lambda n, a: restarted(n, a) - (torch.arange(n + sum(a)) >= n).long(),
+            lambda n, a: restarted(n, a) + 1,
+            lambda n, a: restarted(n, a).flip(0),
+            lambda n, a: restarted(n, a)[n:],
+        ],
+    ),
+    "tilted_probability": (
+        tilted,
+        [
+            lambda c, b, d: tilted_by_weights(c, b, d, normalise=False),
+            lambda c, b, d: (c.logit() + d / b).exp(),
+            lambda c, b, d: c * math.exp(d / b) / (1 + c * math.exp(d / b)),
+            lambda c, b, d: tilted(c, 1.0, d),
+            lambda c, b, d: tilted(c, b, d, turn=-1),
+            tilted_by_weights,  # inf / inf at beta = 0.01
+            lambda c, b, d: tilted(c, b, d).mean(),
+            lambda c, b, d: c,
+        ],
+    ),
+    "odds_bound": (
+        odds_sides,
+        [
+            lambda *x: odds_sides(*x, least=torch.mean, most=torch.mean),
+            lambda *x: odds_sides(*x, least=torch.max, most=torch.min),
+            lambda *x: (odds_sides(*x)[0] / x[-1], odds_sides(*x)[1]),
+            lambda *x: (odds_sides(*x)[0], chance_gain(*x)),
+            lambda *x: (odds_sides(*x)[0], odds_sides(*x)[1].exp()),
+            lambda *x: odds_sides(*x)[::-1],
+            lambda *x: odds_sides(*x)[0],
+            lambda *x: (odds_sides(*x)[0], 0.0),
+        ],
+    ),
+    "unembedding_step": (
+        new_unembedding,
+        [
+            lambda *x: new_unembedding(*x, factor=-1),
+            lambda *x: new_unembedding(*x, factor=1 / x[-2]),
+            lambda *x: new_unembedding(*x, factor=8),
+            lambda *x: new_unembedding(*x, pull=torch.sigmoid),
+            forgetful_unembedding,
+            whole_softmax_step,
+        ],
+    ),
+    "normalised_step": (
+        normalised_step,
+        [
+            lambda u, d, lr: normalised_step(u, d / d.norm(dim=-1, keepdim=True), lr),
+            lambda u, d, lr: u + lr * torch.sigmoid(-(d @ u)) @ d / len(d),
+            lambda u, d, lr: normalised_step(u, d, lr, weigh=torch.ones_like),
+            lambda u, d, lr: normalised_step(u, d, lr, weigh=torch.sigmoid),
+            lambda u, d, lr: normalised_step(u, d, lr, up=-1),
+            lambda u, d, lr: normalised_step(u, d, lr, weigh=lambda m: torch.sigmoid(-m)),
+            lambda u, d, lr: u + lr,
+        ],
+    ),
     "mean_probe": (
         mean_probe,
         [
@@ -241,8 +483,10 @@ NAMES = sorted(CASES)
 def repeatable(monkeypatch):
     """A new draw for each check, and the same draws in each run of the tests."""
     seeds = count()
-    for module in (collapse, preferences, small_world, two_rewards):
-        monkeypatch.setattr(module, "generator", lambda: torch.Generator().manual_seed(next(seeds)))
+    for module in vars(classroom).values():
+        if hasattr(module, "generator"):
+            draw = lambda: torch.Generator().manual_seed(next(seeds))  # noqa: E731
+            monkeypatch.setattr(module, "generator", draw)
 
 
 def check(name, function):
@@ -332,10 +576,21 @@ def test_attempt_lets_a_stub_pass_and_nothing_else(capsys):
         raise WrongAnswer("Look again.")
 
 
-def test_predictions_stand_beside_what_was_measured(capsys):
-    classroom.compare_predictions({"a": None, "b": 0.5}, {"a": 0.731, "b": 4.0})
-    a, b = capsys.readouterr().out.splitlines()[1:]
-    assert a.split() == ["a", "-", "0.73"]
-    assert b.split() == ["b", "0.50", "4"]
+def test_predictions_stand_beside_what_was_measured():
+    table = classroom.compare_predictions({"a": None, "b<": 0.5}, {"a": 0.731, "b<": 4.0})
+    heads, *rows = repr(table).splitlines()
+    assert heads.split() == ["you", "said", "it", "was"]
+    assert [row.split() for row in rows] == [["a", "–", "0.73"], ["b<", "0.50", "4"]]
+    page = table._repr_html_()
+    assert '<th scope="row">b&lt;</th><td>0.50</td><td>4</td>' in page
     with pytest.raises(ValueError, match="'c'"):
         classroom.compare_predictions({"a": 1}, {"a": 1, "c": 2})
+
+
+def test_a_prediction_is_a_number_or_nothing_yet():
+    table = classroom.record_predictions({"a": None, "b": 120, "c": float("nan")})
+    rows = [row.split() for row in repr(table).splitlines()[1:]]
+    assert rows == [["a", "–"], ["b", "120"], ["c", "nan"]]
+    for wrong in ("0.5", [0.5]):
+        with pytest.raises(ValueError, match=r"'a': expected a number or None, got .*0\.5"):
+            classroom.record_predictions({"a": wrong})

@@ -6,13 +6,27 @@ all is well and raises ``WrongAnswer`` with a hint where it is not.
 
 from minirm.classroom.checking import WrongAnswer, attempt
 from minirm.classroom.collapse import check_grid_accuracy, check_share_by_part
-from minirm.classroom.predictions import compare_predictions
+from minirm.classroom.gradients import (
+    check_explicit_step,
+    check_mismatch_mean,
+    check_positive_mismatch,
+    check_rho,
+)
+from minirm.classroom.hamiltonian import check_fooling, check_negative_sampler, check_verifier
+from minirm.classroom.predictions import compare_predictions, record_predictions
 from minirm.classroom.preferences import (
     check_bradley_terry,
     check_normalised_margin,
     check_reward_gradients,
 )
 from minirm.classroom.small_world import check_choice_entropy, check_mean_probe
+from minirm.classroom.theory import (
+    check_normalised_step,
+    check_odds_bound,
+    check_tilted_probability,
+    check_unembedding_step,
+)
+from minirm.classroom.trainer import check_block_mask, check_restarted_positions
 from minirm.classroom.two_rewards import (
     check_explicit_rewards,
     check_generative_rewards,
@@ -23,16 +37,30 @@ from minirm.classroom.two_rewards import (
 __all__ = [
     "WrongAnswer",
     "attempt",
+    "check_block_mask",
     "check_bradley_terry",
     "check_choice_entropy",
     "check_explicit_rewards",
+    "check_explicit_step",
+    "check_fooling",
     "check_generative_rewards",
     "check_grid_accuracy",
     "check_implicit_reward",
     "check_mean_probe",
+    "check_mismatch_mean",
+    "check_negative_sampler",
     "check_normalised_margin",
+    "check_normalised_step",
+    "check_odds_bound",
     "check_optimal_policy",
+    "check_positive_mismatch",
+    "check_restarted_positions",
     "check_reward_gradients",
+    "check_rho",
     "check_share_by_part",
+    "check_tilted_probability",
+    "check_unembedding_step",
+    "check_verifier",
     "compare_predictions",
+    "record_predictions",
 ]

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from minirm.figures.style import NEUTRAL
 
-YES, NO = "#56B4E9", "#E69F00"  # two further colours of Okabe and Ito's, free of any model
+# Free of any model: Okabe and Ito's sky blue, and their orange so much darker that grey tells them.
+YES, NO = "#56B4E9", "#9A6A00"
 
 
 def meaning_plane(states: Tensor, shown: Tensor, means_yes: Tensor) -> tuple[Tensor, Tensor]:

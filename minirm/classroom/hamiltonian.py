@@ -1,0 +1,110 @@
+"""Room: checks of the chapter "Hamiltonian cycles"."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import networkx as nx
+
+from minirm.classroom.checking import WrongAnswer, generator, passed
+from minirm.worlds import hamiltonian as world
+
+
+def check_verifier(verify: Callable[[int, Callable[[int, int], bool], list[int]], bool]) -> None:
+    """``verify(n, joined, order)``: is ``order`` a Hamiltonian cycle? At most n look-ups."""
+    rng = _random()
+    n = 10
+    graph, cycle = world.hidden_cycle_graph(n, 0.15, rng)
+    graph.add_edge(cycle[-2], cycle[0])  # so that a shorter cycle is there too
+    chain = nx.Graph(itertools.pairwise(cycle))  # no edge from the last back to the first
+    for given, order, right, hint in (
+        (graph, cycle, True, "You reject a right answer."),
+        (graph, cycle[::-1], True, "You reject a right answer that is read backwards."),
+        (nx.empty_graph(n), cycle, False, "You accept an order along which there are no edges."),
+        (chain, cycle, False, "The last vertex has to be joined to the first: a cycle closes."),
+        (graph, cycle[:-1], False, "You accept an order that leaves a vertex out."),
+        (graph, cycle[:2] * (n // 2), False, "You accept an order that visits vertices twice."),
+        (graph, (*cycle, cycle[0]), False, "You accept an order with one vertex too many."),
+    ):
+        looked: list[tuple[int, int]] = []
+
+        def joined(a: int, b: int, given: nx.Graph = given, looked: list = looked) -> bool:
+            looked.append((a, b))
+            return given.has_edge(a, b)
+
+        answer = verify(n, joined, list(order))
+        if not isinstance(answer, bool):
+            raise WrongAnswer(f"your verifier returned {answer!r}, expected True or False.")
+        if answer != right:
+            raise WrongAnswer(hint)
+        if len(looked) > n:
+            raise WrongAnswer(f"{len(looked)} look-ups for {n} vertices: which ones decide?")
+    passed("n look-ups and a set: that is all it takes to check.")
+
+
+def check_negative_sampler(
+    negative: Callable[[nx.Graph, Sequence[int], random.Random], Sequence[int]],
+) -> None:
+    """``negative(graph, cycle, rng)``: a random order of the vertices that is no cycle."""
+    rng = _random()
+    drawn = set()
+    for missing in (1, 2, 3) * 20:  # nearly complete graphs: most orders are right
+        graph = nx.complete_graph(6)
+        cycle = rng.sample(range(6), 6)
+        chords = [e for e in graph.edges if tuple(sorted(e)) not in _steps(cycle)]
+        graph.remove_edges_from(rng.sample(chords, missing))
+        answer = negative(graph.copy(), tuple(cycle), rng)
+        if not isinstance(answer, list | tuple) or sorted(answer) != list(range(6)):
+            raise WrongAnswer(
+                f"expected a list of the vertices 0 to 5, each once, got {type(answer).__name__} "
+                f"of length {len(answer)}"
+            )
+        if not world.missing_edges(graph, answer):
+            if _steps(answer) == _steps(cycle):
+                raise WrongAnswer(
+                    "That is the hidden cycle itself, read from another place or backwards."
+                )
+            raise WrongAnswer("By accident, that is a cycle: not the hidden one, but another.")
+        drawn.add(tuple(answer))
+    if len(drawn) < 20:
+        raise WrongAnswer("The same few orders come again and again: draw at random.")
+    passed("Never right by accident, even where nearly every order is a cycle.")
+
+
+def check_fooling(
+    wrong: Callable[[nx.Graph, Sequence[int], random.Random], str], model: Any, tries: int = 40
+) -> None:
+    """``wrong(graph, cycle, rng)``: a wrong answer that ``model`` prefers to the hidden cycle."""
+    rng = _random()
+    prompts, right, yours = [], [], []
+    for _ in range(tries):
+        graph, cycle = world.hidden_cycle_graph(world.N, world.P, rng)
+        answer = wrong(graph.copy(), cycle, rng)
+        if not isinstance(answer, str) or not answer.strip():
+            raise WrongAnswer(f"your answer is {answer!r}, expected words such as '3 1 4'.")
+        if world.verify(graph, answer).correct:
+            raise WrongAnswer(f"{answer!r} is a right answer, so to prefer it is no mistake.")
+        unknown = set(answer.split()) - set(world.words())
+        if unknown:
+            raise WrongAnswer(f"the model has no token for {min(unknown)!r}.")
+        prompts.append(world.prompt(graph, rng))
+        right.append(world.response(cycle))
+        yours.append(answer)
+    fooled = float((model.score(prompts, yours) > model.score(prompts, right)).double().mean())
+    if fooled < 0.5:
+        raise WrongAnswer(
+            f"The model prefers your answer on {fooled:.0%} of {tries} graphs; half would pass. "
+            "Which answers has it never had to reject?"
+        )
+    passed(f"It prefers your wrong answer on {fooled:.0%} of {tries} graphs.")
+
+
+def _random() -> random.Random:
+    return random.Random(generator().initial_seed())
+
+
+def _steps(order: Sequence[int]) -> set[tuple[int, ...]]:
+    return {tuple(sorted(step)) for step in itertools.pairwise([*order, order[0]])}
