@@ -49,10 +49,23 @@ def save_results(path: str | os.PathLike[str], command: str, rows: Sequence[Row]
 
 
 def load_results(path: str | os.PathLike[str]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The header and the rows that ``save_results`` wrote; ``pandas.DataFrame(rows)`` works."""
-    content = json.loads(Path(path).read_text())
+    """The header and the rows that ``save_results`` wrote; ``pandas.DataFrame(rows)`` works.
+
+    ``path`` is looked for as by ``results_file``.
+    """
+    content = json.loads(results_file(path).read_text())
     rows = [dict(zip(content["columns"], row, strict=True)) for row in content.pop("rows")]
     return content, rows
+
+
+def results_file(path: str | os.PathLike[str]) -> Path:
+    """Where ``path`` is; for ``results/NAME`` also where the library has the book's own files.
+
+    A notebook travels without the book's folder, so the wheel carries these files.
+    """
+    path, package = Path(path), Path(minirm.__file__).parent
+    homes = (package, package.parent / "book") if path.parent == Path("results") else ()
+    return next((p for p in (path, *(home / path for home in homes)) if p.is_file()), path)
 
 
 def _short(value: Any) -> Any:
