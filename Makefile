@@ -13,6 +13,7 @@ BENCH_ARGS  ?= --json book/results/benchmark.json
 comma := ,
 BIN   := $(VENV)/bin
 STAMP := $(VENV)/.installed-$(subst $(comma),-,$(EXTRAS))
+LOWEST := .venv-lowest
 BUILD := book/_build
 PAGE  := $(BUILD)/html/index.html
 
@@ -20,6 +21,8 @@ PAGE  := $(BUILD)/html/index.html
 # executed again: no page may show a number that today's library would not give.
 CODE := $(shell find minirm book/results book/_config.yml constraints.txt -type f \
                 ! -name '*.pyc' 2>/dev/null)
+
+WHEEL = dist/minirm-$(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' minirm/__init__.py)-py3-none-any.whl
 
 # Cells run in this environment's own kernel, whatever kernels, start-up files or packages the user
 # has besides, without the network and without progress bars.
@@ -29,10 +32,11 @@ BOOK_ENV := env -u JUPYTER_PATH -u PYTHONPATH JUPYTER_PREFER_ENV_PATH=1 PYTHONNO
             HF_HUB_DISABLE_TELEMETRY=1 TOKENIZERS_PARALLELISM=false
 
 .DEFAULT_GOAL := help
-.PHONY: help install book test bench lint format picture clean
+.PHONY: help install book pdf test lowest notebooks check-notebooks student teacher bench lint \
+        format picture clean
 
 help:  ## say what there is to make
-	@sed -n 's/^\([a-z][a-z]*\):.*## \(.*\)/  make \1@\2/p' Makefile | awk -F@ '{ printf "%-16s%s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1@\2/p' Makefile | awk -F@ '{ printf "%-24s%s\n", $$1, $$2 }'
 
 install: $(STAMP)  ## create .venv and install everything into it
 
@@ -60,8 +64,43 @@ book: $(STAMP) $(BUILD)/.code  ## execute the chapters and build the book
 	@echo "The book is built. Open this file in a browser (no network needed):"
 	@echo "  file://$(CURDIR)/$(PAGE)"
 
+# Debian: apt-get install latexmk xindy texlive-xetex texlive-latex-extra texlive-fonts-recommended \
+#                         fonts-linuxlibertine fonts-dejavu-core
+pdf: $(STAMP) $(BUILD)/.code  ## the book on paper (needs latexmk and XeLaTeX)
+	@command -v latexmk xelatex >/dev/null || \
+	  { echo "make pdf needs latexmk and xelatex; the Makefile names Debian's packages"; exit 1; }
+	@$(BOOK_ENV) $(BIN)/jupyter-book build book --builder latex -W -n --keep-going
+	@cd $(BUILD)/latex && latexmk -quiet -pdfxe -interaction=nonstopmode book.tex
+	@echo
+	@echo "The book on paper: $(CURDIR)/$(BUILD)/latex/book.pdf"
+
 test: $(STAMP)  ## run the tests
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+notebooks: $(STAMP)  ## write the chapters as notebooks, into book/notebooks
+	@cd book && ../$(BIN)/python -m _editions notebooks
+
+check-notebooks: $(STAMP)  ## execute every notebook in a fresh environment, from a wheel
+	@cd book && ../$(BIN)/python -m _editions check
+
+student: $(WHEEL)  ## zip the notebooks for students: stubs, no solutions
+	@cd book && ../$(BIN)/python -m _editions student
+
+teacher: $(WHEEL)  ## zip the notebooks with solutions, and the teacher's guide
+	@cd book && ../$(BIN)/python -m _editions teacher
+
+$(WHEEL): $(STAMP) $(CODE) pyproject.toml
+	@rm -rf dist
+	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+
+# An environment of its own, with the oldest versions that pyproject.toml allows; torch stays. It has
+# no browser and no book, so that even in CI the tests that want these skip.
+lowest: $(STAMP)  ## run the quick tests of the library at the lowest versions allowed
+	@$(BIN)/python tests/lowest_versions.py test lora > $(LOWEST).txt
+	@test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)
+	@$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint $(LOWEST).txt --editable '.[test,lora]'
+	@env -u CI $(LOWEST)/bin/python -m pytest -m 'not slow' $(PYTEST_ARGS)
 
 bench:  ## time minirm against TRL (BENCH_ARGS=--quick for a look)
 	@$(MAKE) --no-print-directory EXTRAS=bench install

@@ -14,7 +14,9 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,11 +26,12 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("MPLBACKEND", "agg")
 
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
+BOOK = Path(__file__).parents[1] / "book" / "_build" / "html"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
 def missing(name: str) -> str | None:
-    """Why ``name`` (a package, "chromium" or "data") is not to be had; None if it is."""
+    """Why ``name`` (a package, "chromium", "data" or "book") is not to be had; None if it is."""
     if name == "chromium":
         found = any(shutil.which(browser) for browser in BROWSERS)
         return None if found else "no Chromium or Chrome on the PATH"
@@ -37,6 +40,8 @@ def missing(name: str) -> str | None:
         if not folder:
             return "MINIRM_DATA names no folder of real preference data"
         return None if Path(folder).is_dir() else f"MINIRM_DATA={folder!r} is not a folder"
+    if name == "book":
+        return None if (BOOK / "index.html").is_file() else "the book is not built: make book"
     if importlib.util.find_spec(name) is None:
         return f"the package {name!r} is not installed"
     return None
@@ -60,6 +65,16 @@ def chromium() -> str:
     """The path of a headless-capable browser."""
     require("chromium")
     return next(path for browser in BROWSERS if (path := shutil.which(browser)))
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield browser
+        browser.close()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shutil
@@ -10,7 +11,9 @@ import sys
 import tomllib
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import unquote
 
+import lowest_versions
 import pytest
 import yaml
 from packaging.requirements import Requirement
@@ -30,6 +33,7 @@ HTML = ROOT / "book/_build/html"
 KNOWN_HOSTS = {
     "arxiv.org",
     "creativecommons.org",
+    "doi.org",
     "download.pytorch.org",
     "huggingface.co",
     "keepachangelog.com",
@@ -88,6 +92,23 @@ def test_every_direct_requirement_is_pinned_within_its_range(extra):
         assert not any(s.operator in ("==", "===") for s in requirement.specifier), line
 
 
+def test_the_lowest_versions_can_be_asked_for():
+    """Each range has a lower end, named once; `make lowest` installs and tests just those."""
+    lowest = dict(line.split("==") for line in lowest_versions.pins(EXTRAS))
+    wanted = [
+        Requirement(line) for line in itertools.chain(PROJECT["dependencies"], *EXTRAS.values())
+    ]
+    assert lowest.keys() == {r.name for r in wanted}
+    pinned = {canonical(name): Version(version) for name, version in pins().items()}
+    for requirement in wanted:
+        version = lowest[requirement.name]
+        if requirement.name == "torch":  # held: an older one may lack a build for this Python
+            assert version == pins()["torch"]
+        else:
+            assert version in requirement.specifier
+            assert Version(version) <= pinned[canonical(requirement.name)]
+
+
 def test_environment_yml_agrees_with_pyproject():
     environment = yaml.safe_load(read("environment.yml"))
     *conda, last = environment["dependencies"]
@@ -135,16 +156,36 @@ def test_authors_are_the_contributors():
     assert CONFIG["author"] == expected
 
 
-def test_the_readme_names_commands_that_exist():
-    targets = set(re.findall(r"^([a-z]+):", read("Makefile"), re.MULTILINE))
-    named = set(re.findall(r"(?:^|`|whl/cpu )make ([a-z]+)", read("README.md"), re.MULTILINE))
-    assert {"book", "test"} <= named <= targets
-    phony = re.search(r"^\.PHONY: (.*)$", read("Makefile"), re.MULTILINE)[1].split()
+def test_readme_and_contributing_name_commands_that_exist():
+    targets = set(re.findall(r"^([a-z-]+):", read("Makefile"), re.MULTILINE))
+    for name in ("README.md", "CONTRIBUTING.md"):
+        named = set(re.findall(r"(?:^|`|whl/cpu )make ([a-z-]+)", read(name), re.MULTILINE))
+        assert {"book", "test"} <= named <= targets
+    makefile = read("Makefile").replace("\\\n", "")
+    phony = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)[1].split()
     assert set(phony) == targets
 
 
-def test_the_readme_s_links_and_pictures_lead_somewhere():
-    text = read("README.md")
+def test_the_workflow_runs_what_is_here_and_needs_little():
+    """Official actions by major version; no right that it does not use; commands that exist."""
+    workflow = yaml.safe_load(read(".github/workflows/book.yml"))
+    targets = set(re.findall(r"^([a-z]+):", read("Makefile"), re.MULTILINE))
+    steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
+    for step in steps:
+        if "uses" in step:
+            assert re.fullmatch(r"actions/[a-z-]+@v\d+", step["uses"])
+        elif step["run"].startswith("make "):
+            assert step["run"].removeprefix("make ") in targets
+        else:
+            assert os.access(ROOT / step["run"], os.X_OK)
+    assert ".ci/run" in [step.get("run") for step in steps]
+    rights = [job.get("permissions", {}) for job in workflow["jobs"].values()]
+    assert rights == [{}, {"pages": "write", "id-token": "write"}]
+    assert str(workflow["jobs"]["publish"]["if"]).endswith("'refs/heads/main'")
+
+
+def test_their_links_and_pictures_lead_somewhere():
+    text = read("README.md") + read("CONTRIBUTING.md")
     names = re.findall(r"\]\(([^)#]+)\)", text) + re.findall(r'src(?:set)?="([^"]+)"', text)
     local = [name for name in names if "://" not in name]
     assert [name for name in local if not (ROOT / name).exists()] == []
@@ -155,14 +196,15 @@ def test_make_help_describes_every_target():
     if make is None:
         pytest.skip("make is not installed")
     said = subprocess.run([make, "help"], cwd=ROOT, capture_output=True, text=True, check=True)
-    described = set(re.findall(r"^  make ([a-z]+)", said.stdout, re.MULTILINE))
-    assert described == set(re.findall(r"^([a-z]+):", read("Makefile"), re.MULTILINE))
+    described = set(re.findall(r"^  make ([a-z-]+)", said.stdout, re.MULTILINE))
+    assert described == set(re.findall(r"^([a-z-]+):", read("Makefile"), re.MULTILINE))
 
 
 def test_no_address_is_invented_and_no_machine_is_named():
-    """No e-mail, DOI, private path or package index; no host that nobody vouched for."""
+    """No e-mail, private path or package index; no host that nobody vouched for; DOIs of papers."""
     own = CONFIG["repository"]["url"]
     wrong = []
+    cited = read("book/references.bib")  # what is cited has a DOI, and nothing else
     # a home folder, and the places where builds and package mirrors usually live
     private = re.compile(r"(?<![\w.$~/\\-])/(?:home|root|Users|work|opt|mnt|srv)/[\w.-]+")
     for path in project_files():
@@ -174,7 +216,8 @@ def test_no_address_is_invented_and_no_machine_is_named():
             if host not in KNOWN_HOSTS and not (own and own.startswith(f"https://{host}")):
                 wrong.append(f"{name}: {host}")
         wrong += [f"{name}: {hit}" for hit in private.findall(text)]
-        wrong += [f"{name}: {hit}" for hit in re.findall(r"\b10\.\d{4,9}/[^\s\"]+", text)]
+        dois = re.findall(r"\b10\.\d{4,9}/[^\s\"{}\[\]()\\]+", text)
+        wrong += [f"{name}: {doi}" for doi in dois if f"{{{doi}}}" not in cited]
         wrong += [f"{name}: {hit}" for hit in re.findall(r"[\w.+-]+@[\w-]+\.[a-z]{2,}\b", text)]
         wrong += [f"{name}: {hit}" for hit in re.findall(r"--(?:extra-)?index-url\S*", text)]
     assert wrong == []
@@ -229,19 +272,24 @@ def test_every_chapter_is_in_the_table_of_contents():
 
 
 class Page(HTMLParser):
-    """What a page loads, what its scripts say, and which pictures say nothing."""
+    """What a page loads, links to and can be linked at; its scripts; pictures that say nothing."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
         self.loads: list[str] = []
         self.scripts: list[str] = []
         self.mute: list[str] = []
+        self.links: list[str] = []
+        self.places: set[str] = set()
         self._script = False
         self.feed(text)
 
     def handle_starttag(self, tag, attributes):
         given = dict(attributes)
         self._script = tag == "script"
+        self.places |= {given[key] for key in ("id", "name") if given.get(key)}
+        if tag == "a" and given.get("href"):
+            self.links.append(given["href"])
         if tag in ("script", "img", "iframe", "source", "video", "audio"):
             self.loads += [given[key] for key in ("src", "srcset") if given.get(key)]
         if tag == "link" and "canonical" not in (given.get("rel") or ""):
@@ -301,6 +349,24 @@ def test_what_built_pages_load_is_there():
                 gone.append(f"{path.relative_to(HTML)}: {local}")
     assert gone == []
     assert (HTML / "_static/mathjax/tex-chtml.js").is_file()
+
+
+def test_links_inside_the_book_lead_somewhere():
+    """Every page, and every place in a page, that a link names."""
+    pages = {path.resolve(): Page(path.read_text(encoding="utf-8")) for path in built_pages()}
+    dead, followed = [], 0
+    for path, page in pages.items():
+        for link in page.links:
+            name, _, place = unquote(link).partition("#")
+            if ":" in name or name.startswith("//"):
+                continue
+            target = (path.parent / name).resolve() if name else path
+            followed += 1
+            known = pages[target].places if target in pages else None
+            if not target.exists() or (place and known is not None and place not in known):
+                dead.append(f"{path.relative_to(HTML.resolve())}: {link}")
+    assert followed > 100
+    assert dead == []
 
 
 def test_every_picture_of_the_book_has_alt_text():

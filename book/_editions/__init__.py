@@ -1,0 +1,1 @@
+"""From the chapters' MyST source: notebooks, and the editions for students and for teachers."""
