@@ -69,8 +69,10 @@ book: $(STAMP) $(BUILD)/.code  ## execute the chapters and build the book
 pdf: $(STAMP) $(BUILD)/.code  ## the book on paper (needs latexmk and XeLaTeX)
 	@command -v latexmk xelatex >/dev/null || \
 	  { echo "make pdf needs latexmk and xelatex; the Makefile names Debian's packages"; exit 1; }
+	@rm -rf $(BUILD)/latex  # latexmk remembers an attempt that failed
 	@$(BOOK_ENV) $(BIN)/jupyter-book build book --builder latex -W -n --keep-going
-	@cd $(BUILD)/latex && latexmk -quiet -pdfxe -interaction=nonstopmode book.tex
+	@$(MAKE) --no-print-directory -C $(BUILD)/latex all-pdf \
+	  LATEXMKOPTS="-quiet -xelatex -interaction=nonstopmode"
 	@echo
 	@echo "The book on paper: $(CURDIR)/$(BUILD)/latex/book.pdf"
 

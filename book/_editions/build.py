@@ -47,7 +47,9 @@ def write_notebooks() -> None:
     for old in NOTEBOOKS.glob("*.ipynb"):
         old.unlink()
     written(NOTEBOOKS)
-    GRADED.write_text(graded(Book.read()), "utf-8")
+    exercises = graded(Book.read())
+    if GRADED.read_text("utf-8") != exercises:  # else what the book's build has cached would be lost
+        GRADED.write_text(exercises, "utf-8")
     print(f"written: {NOTEBOOKS}, {GRADED}")
 
 

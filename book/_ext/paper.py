@@ -11,6 +11,15 @@ FONTS = r"""
 \setmainfont{Linux Libertine O}
 \setsansfont{Linux Biolinum O}
 \setmonofont[Scale=0.78]{DejaVu Sans Mono}
+\newfontfamily{\symbols}[Scale=0.85]{DejaVu Sans}
+"""
+
+PREAMBLE = r"""
+\usepackage{newunicodechar}
+\newunicodechar{★}{{\symbols ★}}
+\newunicodechar{☆}{{\symbols ☆}}
+\newenvironment{sphinxVerbatimInput}{}{}  % what Jupyter Book wraps a cell's code and output in
+\newenvironment{sphinxVerbatimOutput}{\sphinxsetup{VerbatimColor={rgb}{1,1,1}}}{}
 """
 
 
@@ -19,6 +28,7 @@ def _plain(app: Any, config: Any) -> None:
     config["latex_elements"] |= {
         "papersize": "a4paper",
         "fontpkg": FONTS,
+        "preamble": config["latex_elements"].get("preamble", "") + PREAMBLE,
         "extraclassoptions": "openany,oneside",
         "sphinxsetup": "verbatimhintsturnover=false, hmargin=2.4cm, vmargin=2.6cm",
     }
