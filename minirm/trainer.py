@@ -49,7 +49,7 @@ class Trainer:
             "cosine", "constant_with_warmup", ...). warmup_steps: rising linearly.
         epochs: passes over the pairs. batch_size: pairs a step, over all processes together.
         micro_batch_size: pairs on a device at once; None for all of a batch.
-        weight_decay, max_grad_norm: AdamW's decay; the norm to clip at, None for no clipping.
+        weight_decay: AdamW's. max_grad_norm: the gradient's norm to clip at, None for no clipping.
         mixed_precision: "no", "bf16" or "fp16": autocast over the weights as they are stored.
         gradient_checkpointing: recompute each layer in the backward pass: about a third slower, and
             a layer's activations in memory instead of all layers'.

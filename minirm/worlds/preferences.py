@@ -36,8 +36,8 @@ def load_preferences(
 
     Args:
         source: a file (JSON lines, a JSON list, Parquet), or the name of a dataset on the hub
-            (needs the package ``datasets``). split, config: of a dataset on the hub; the second
-            names one of several that it holds.
+            (needs the package ``datasets``). split: of a dataset on the hub. config: names one
+            of several that it holds.
         columns: where "prompt", "chosen" and "rejected" are called otherwise, such as
             ``{"prompt": "question"}``.
         chat: strings become a user's and an assistant's turn, for a model with a chat template.

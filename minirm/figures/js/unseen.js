@@ -165,11 +165,19 @@ function lines(curve, step, [left, top], width, height) {
     const inside = curve.filter((p, i) => (curve[i - 1] ?? p)[name] <= high);
     return inside.map((p) => `${x(Math.log10(p.step)).toFixed(2)},${y(Math.min(high, Math.max(low, p[name]))).toFixed(2)}`).join(" ");
   };
+  const isDecade = (p, i) => i && Math.floor(Math.log10(p.step)) > Math.floor(Math.log10(curve[i - 1].step));
+  const mark = (name, fill, p) => { // round and square, so that they differ in grey as well
+    const [cx, cy] = [x(Math.log10(p.step)), y(p[name])];
+    if (p[name] < low || p[name] > high) return null;
+    return name.startsWith("ex")
+      ? svg("circle", { cx, cy, r: 4.5, fill })
+      : svg("rect", { x: cx - 4, y: cy - 4, width: 8, height: 8, fill });
+  };
   return [
     text(left, top + 12, "gaps r⁺ − r⁻", { "font-weight": 600 }),
-    text(left, top + 32, "explicit", { style: "fill: var(--minirm-ex-text)" }),
-    text(left + 58, top + 32, "implicit", { style: "fill: var(--minirm-im-text)" }),
-    text(left + 118, top + 32, "— seen  - - unseen"),
+    text(left, top + 32, "● explicit", { style: "fill: var(--minirm-ex-text)" }),
+    text(left + 76, top + 32, "■ implicit", { style: "fill: var(--minirm-im-text)" }),
+    text(left + 152, top + 32, "— seen  - - unseen"),
     ...[0, 5, 10].flatMap((g) => [
       svg("line", { x1: x(0), x2: x(MOST), y1: y(g), y2: y(g), stroke: "var(--minirm-faint)" }),
       text(left + 22, y(g) + 4, g, { "text-anchor": "end" }),
@@ -180,6 +188,7 @@ function lines(curve, step, [left, top], width, height) {
     svg("line", { x1: x(Math.log10(step)), x2: x(Math.log10(step)), y1: y(low), y2: y(high), stroke: "currentColor" }),
     ...kinds.map(([name, stroke, thick, dashes]) =>
       svg("polyline", { points: path(name), fill: "none", stroke, "stroke-width": thick, "stroke-dasharray": dashes })),
+    ...kinds.flatMap(([name, fill]) => curve.filter(isDecade).map((p) => mark(name, fill, p))),
   ];
 }
 
