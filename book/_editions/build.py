@@ -48,7 +48,7 @@ def write_notebooks() -> None:
         old.unlink()
     written(NOTEBOOKS)
     exercises = graded(Book.read())
-    if GRADED.read_text("utf-8") != exercises:  # else what the book's build has cached would be lost
+    if GRADED.read_text("utf-8") != exercises:  # the build drops its cache for a newer file
         GRADED.write_text(exercises, "utf-8")
     print(f"written: {NOTEBOOKS}, {GRADED}")
 
