@@ -66,7 +66,7 @@ def wrong_answers(book: Book) -> str:
     for page in book.chapters:
         for exercise in exercises(book, page):
             name = (exercise.check or "").removeprefix("check_")
-            if name not in told:  # no stub, or a check that needs the chapter's own models
+            if name not in told:  # on paper
                 continue
             rows = ["| what it computes | what the check says |", "|---|---|"]
             rows += [f"| `{code}` | {hint} |".replace("\n", " ") for code, hint in told[name]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import networkx as nx
@@ -75,31 +76,50 @@ def check_negative_sampler(
 
 
 def check_fooling(
-    wrong: Callable[[nx.Graph, Sequence[int], random.Random], str], model: Any, tries: int = 40
+    wrong: Callable[[nx.Graph, Sequence[int], random.Random], str], model: Any = None
 ) -> None:
-    """``wrong(graph, cycle, rng)``: a wrong answer that ``model`` prefers to the hidden cycle."""
-    rng = _random()
+    """``wrong(graph, cycle, rng)``: a wrong answer that ``model`` prefers to the hidden cycle.
+
+    Without a ``model`` it is the implicit reward that ships with the book.
+    """
+    rng, tries, formed = _random(), 40, 0
     prompts, right, yours = [], [], []
     for _ in range(tries):
         graph, cycle = world.hidden_cycle_graph(world.N, world.P, rng)
         answer = wrong(graph.copy(), cycle, rng)
         if not isinstance(answer, str) or not answer.strip():
-            raise WrongAnswer(f"your answer is {answer!r}, expected words such as '3 1 4'.")
-        if world.verify(graph, answer).correct:
-            raise WrongAnswer(f"{answer!r} is a right answer, so to prefer it is no mistake.")
+            given = "an empty text" if answer == "" else type(answer).__name__
+            raise WrongAnswer(f"your answer is {given}, expected words such as '3 1 4'.")
+        verdict = world.verify(graph, answer)
+        formed += verdict.well_formed
+        if verdict.correct:
+            raise WrongAnswer("That is a right answer, so to prefer it is no mistake.")
         unknown = set(answer.split()) - set(world.words())
         if unknown:
             raise WrongAnswer(f"the model has no token for {min(unknown)!r}.")
         prompts.append(world.prompt(graph, rng))
         right.append(world.response(cycle))
         yours.append(answer)
+    model = _judge() if model is None else model
     fooled = float((model.score(prompts, yours) > model.score(prompts, right)).double().mean())
+    if fooled < 0.5 and formed == tries:
+        raise WrongAnswer(
+            "The model sees through most of these. It was trained on wrong orders of the vertices: "
+            "which answers has it never had to reject?"
+        )
     if fooled < 0.5:
         raise WrongAnswer(
-            f"The model prefers your answer on {fooled:.0%} of {tries} graphs; half would pass. "
-            "Which answers has it never had to reject?"
+            "No order of the vertices, but too much like those that it was trained to reject: on "
+            "most graphs the model prefers the cycle. Where did its own samples end?"
         )
     passed(f"It prefers your wrong answer on {fooled:.0%} of {tries} graphs.")
+
+
+@lru_cache
+def _judge() -> Any:
+    from minirm.experiments.hamiltonian import shipped
+
+    return shipped()[2]["implicit"]
 
 
 def _random() -> random.Random:

@@ -195,7 +195,7 @@ def judging(
 
 
 def generating(model: ImplicitRM, samples: Sequence[Sample]) -> dict[str, Figure]:
-    """What the policy says, and how far it is from where it started."""
+    """What the policy says, and how far it is from where it started (KL: as far as it was cut)."""
     puzzles = [s.puzzle for s in samples]
     correct, wrong = moves(model, puzzles)
     said = model.score_encoded([s.tokens for s in samples]) / model.beta

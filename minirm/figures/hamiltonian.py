@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from minirm.figures.live import LiveFigure
-from minirm.figures.style import COLOURS, FAINT, NEUTRAL
+from minirm.figures.style import COLOURS, NEUTRAL
 from minirm.worlds import hamiltonian as world
 
 
@@ -23,7 +23,7 @@ def draw_order(ax: Axes, graph: nx.Graph, order: Sequence[int] = (), *, title: s
     n = len(graph)
     place = {v: (math.sin(2 * math.pi * v / n), math.cos(2 * math.pi * v / n)) for v in graph}
     for a, b in graph.edges:
-        ax.plot(*zip(place[a], place[b], strict=True), color=FAINT, linewidth=1, zorder=1)
+        ax.plot(*zip(place[a], place[b], strict=True), color=NEUTRAL, linewidth=0.7, zorder=1)
     for a, b in world.closed(order) if order else []:
         line = zip(place[a], place[b], strict=True)
         if graph.has_edge(a, b):

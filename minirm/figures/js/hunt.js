@@ -107,7 +107,7 @@ function render({ model, el }) {
           svg("svg", { viewBox: `0 0 ${size} ${size}`, role: "group", "aria-label": model.get("alt") },
             // Not yet judged: broad bands, in which an edge can be seen, or not.
             ...(open ? [] : steps.map((step) => line(step, { stroke: "currentColor", "stroke-width": 12, opacity: 0.2 }))),
-            ...edges.map((edge) => line(edge, { stroke: open ? "var(--minirm-faint)" : "currentColor", "stroke-width": 1.5 })),
+            ...edges.map((edge) => line(edge, { stroke: "currentColor", "stroke-width": 1.5, opacity: open ? 0.6 : 1 })),
             ...(open ? steps : []).map((step) => line(step, joined(...step)
               ? { stroke: "currentColor", "stroke-width": 4 }
               : { stroke: "currentColor", "stroke-width": 2, "stroke-dasharray": "5 5" })),

@@ -86,7 +86,7 @@ function curves(at, c, beta, logDelta, width) {
     svg("polyline", { points, fill: "none", stroke: colour, ...more });
   const note = "bound says nothing";
   return [
-    text(0, 12, "P(correct): — of the tilt, - - bound, ··· reference", { "font-weight": 600 }),
+    text(0, 12, "P(correct): — of the policy, - - bound, ··· of the reference", { "font-weight": 600 }),
     svg("rect", { x: edge, y: top, width: right - edge, height: bottom - top, fill: "var(--minirm-faint)", opacity: 0.6 }),
     right - edge > 125
       ? text((edge + right) / 2, bottom - 8, note, { "text-anchor": "middle" })
