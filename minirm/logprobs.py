@@ -25,9 +25,7 @@ def naive_logprob(model: Any, prompt: Sequence[int], response: Sequence[int]) ->
     """
     ids = torch.tensor([[*prompt, *response]], device=model.device)
     logprobs = model(input_ids=ids).logits[0].log_softmax(-1)  # [T, V]
-    places = torch.arange(
-        len(prompt), len(ids[0]), device=model.device
-    )  # where the response's tokens stand
+    places = torch.arange(len(prompt), len(ids[0]), device=model.device)  # of y's tokens
     return logprobs[places - 1, ids[0, places]].sum()  # each is predicted one place before
 
 
@@ -85,13 +83,9 @@ kept for the backward pass; above, they are computed again, a quarter of it at a
 
 
 def linear_logprobs(
-    states: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    target: Tensor,
-    *,
+    states: Tensor, weight: Tensor, bias: Tensor | None, target: Tensor, *,
     memory: int | None = None,
-) -> Tensor:
+) -> Tensor:  # fmt: skip
     """``pick_logprobs(linear(states, weight, bias), target)`` in less memory and time.
 
     Args:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
+from scipy.optimize import nnls
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
@@ -221,7 +222,7 @@ def max_margin_direction(difference: Tensor) -> Tensor:
     """u* = argmin ||u||^2 subject to <u, d_i> >= 1 for all i: [D], of margin exactly 1.
 
     The hard-margin support vector machine through the origin, as Lawson and Hanson's least-distance
-    problem: exact, in finitely many steps. Needs scipy.
+    problem: exact, in finitely many steps.
 
     Args:
         difference: [N, D], the d_i = h_{x,y+} - h_{x,y-}.
@@ -229,10 +230,6 @@ def max_margin_direction(difference: Tensor) -> Tensor:
     Raises:
         ValueError: no u has <u, d_i> > 0 for all i.
     """
-    try:
-        from scipy.optimize import nnls
-    except ImportError as error:
-        raise ImportError("max_margin_direction needs scipy: pip install 'minirm[book]'") from error
     d = difference.detach().double().cpu()
     unit = d / d.norm(dim=-1).max()
     rows = torch.cat([unit, d.new_ones(len(d), 1)], -1)  # [N, D + 1]

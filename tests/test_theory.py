@@ -214,7 +214,6 @@ def test_the_heads_step_is_autograds(seed):
     torch.testing.assert_close(normalised, -0.3 * gradient / gradient.norm())
 
 
-@pytest.mark.needs("scipy")
 def test_a_normalised_step_survives_margins_that_underflow():
     data, _ = random_tokens(0)
     u = 1e5 * max_margin_direction(data.difference)
@@ -223,7 +222,6 @@ def test_a_normalised_step_survives_margins_that_underflow():
     assert torch.equal(head_step(u, data.difference, 0.3), u)  # sigma(-1e5) is 0
 
 
-@pytest.mark.needs("scipy")
 @pytest.mark.parametrize("seed", range(6))
 def test_claims_i_and_iii_within_the_theorems_step_size(seed):
     data, reference = random_tokens(seed)  # five points in six dimensions: separable
@@ -248,7 +246,7 @@ def test_claims_i_and_iii_within_the_theorems_step_size(seed):
     assert cosines[-1] > max(cosines[0], 0.97)
 
 
-@pytest.mark.needs("scipy", "sklearn")
+@pytest.mark.needs("sklearn")
 @pytest.mark.parametrize("n", [3, 20])
 @pytest.mark.parametrize("seed", range(5))
 def test_max_margin_is_scikit_learns_support_vector_machine(n, seed):
@@ -267,7 +265,6 @@ def test_max_margin_is_scikit_learns_support_vector_machine(n, seed):
     assert u.norm().item() == pytest.approx(theirs.norm().item(), rel=1e-4)
 
 
-@pytest.mark.needs("scipy")
 def test_max_margin_scales_and_refuses():
     points = torch.tensor([[1.0, 2.0], [2.0, 1.0]])
     assert max_margin_direction(points).tolist() == pytest.approx([1 / 3, 1 / 3])
