@@ -235,6 +235,19 @@ def recorded():
     return found
 
 
+def test_the_same_seeds_on_another_computer_tell_the_same_story():
+    _, rows = load_results(RESULTS / "hamiltonian-again.json")
+    final = {(r["seed"], r["run"], r["measure"]): r["value"] for r in rows if r["step"] == -1}
+    assert {seed for seed, _, _ in final} == set(range(5))
+    for seed in range(5):
+        assert final[seed, "implicit", "accuracy, random"] > 0.99
+        median = "P(correct), median graph"
+        assert final[seed, "implicit", median] < 1e-3 * final[seed, "reference", median]
+        walk = final[seed, "blind", "P(correct), random walk"]
+        assert final[seed, "orders-only", "P(correct)"] > 0.9 * walk
+        assert final[seed, "implicit", "accuracy, said by implicit"] < 0.05
+
+
 @pytest.fixture(scope="module")
 def shipped():
     return experiment.shipped()
