@@ -53,7 +53,7 @@ def test_notation_names_code_that_exists() -> None:
     for row in rows[2:]:
         for name in re.findall(r"[A-Za-z_]\w+", " ".join(re.findall(r"`([^`]+)`", row[3]))):
             assert re.search(rf"\b{name}\b", CODE), f"{row[0]}: {name}"
-        assert set(re.findall(r"{ref}`\w+ <([^`]+)>`", row[4])) & labels()
+        assert set(re.findall(r"{ref}`[^`<]+ <([^`]+)>`", row[4])) & labels()
 
 
 def test_the_glossary_sends_the_reader_to_a_chapter() -> None:
