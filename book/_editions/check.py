@@ -67,7 +67,14 @@ def fresh_environment(folder: Path) -> Path:
         "IPYTHONDIR": str(folder / "ipython"),
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     }
-    command = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    command = [
+        str(python),
+        "-m",
+        "ipykernel_launcher",
+        "-f",
+        "{connection_file}",
+        "--log-level=ERROR",
+    ]
     spec = {"argv": command, "display_name": KERNEL, "language": "python", "env": variables}
     kernel.write_text(json.dumps(spec))
     return environment
