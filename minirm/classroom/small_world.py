@@ -22,7 +22,7 @@ def check_mean_probe(probe: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
     the line through the two means."""
     by = generator()
     # Different numbers on the two sides, and a common offset: both matter to a wrong threshold.
-    offset = 3 * normal(6, by=by)
+    offset = 2 + torch.rand(6, generator=by, dtype=torch.float64)
     yes, no = offset + 1 + normal(9, 6, by=by), offset - 1 + normal(4, 6, by=by)
     new = offset + 0.7 + 1.5 * normal(200, 6, by=by)
     answer = probe(yes.clone(), no.clone(), new.clone())
