@@ -22,8 +22,8 @@ def check_grid_accuracy(accuracy: Callable[[Tensor, Tensor], Tensor]) -> None:
     by = generator()
     # Few levels, so that there are ties; prompts that differ, so that mixing prompts shows.
     shift = torch.randint(-3, 4, (400,), generator=by).double()
-    chosen = torch.randint(-2, 3, (2, 400), generator=by).double() + shift
-    rejected = torch.randint(-3, 2, (3, 400), generator=by).double() + shift
+    chosen = torch.randint(-2, 3, (4, 400), generator=by).double() + shift
+    rejected = torch.randint(-3, 2, (2, 400), generator=by).double() + shift
     answer = expect_tensor(
         accuracy(chosen.clone(), rejected.clone()), (), "your accuracy", meaning="over everything"
     )

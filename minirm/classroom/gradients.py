@@ -20,7 +20,7 @@ from minirm.classroom.checking import (
 def check_explicit_step(change: Callable[..., Any]) -> None:
     """``change(h, h_plus, h_minus, u, lr)``, states and head [D]: of <u, h> after one step, []."""
     by = generator()
-    h, up, down, u = normal(4, 6, by=by)
+    h, up, down, u = normal(4, 6, by=by, scale=0.7)
     lr = 0.3
     margin = u @ (up - down)
     answer = change(h.clone(), up.clone(), down.clone(), u.clone(), lr)
