@@ -121,6 +121,9 @@ def test_train_reads_the_named_part_of_a_dataset(here, monkeypatch):
     run = ("train", "--model", "base", "--data", "owner/name", "--output", "out", "--epochs", "1")
     assert call(*run, "--reward", "explicit", "--data-config", "hard", "--split", "prefs") == 0
     assert asked == [("owner/name", "hard", "prefs")]
+    more = ("--reward", "explicit", "--eval-data", "held=owner/other", "--eval-every", 9)
+    assert call(*run[:-3], "out2", *run[-2:], *more) == 0
+    assert asked[1:] == [("owner/name", None, "train"), ("owner/other", None, "test")]
 
 
 def test_train_evaluates_named_sets_on_the_way(here, capsys):

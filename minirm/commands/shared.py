@@ -87,13 +87,15 @@ def add_column_arguments(group: Any) -> None:
     add("--separator", default="", metavar="TEXT", help="put between a prompt and its response")
 
 
-def read_pairs(source: str, options: argparse.Namespace) -> tuple[list[PreferencePair], list[Any]]:
-    """Pairs and rows of ``source`` as ``add_data_arguments`` was answered."""
+def read_pairs(
+    source: str, options: argparse.Namespace, split: str | None = None
+) -> tuple[list[PreferencePair], list[Any]]:
+    """Pairs and rows of ``source`` as ``add_data_arguments`` was answered, or of another split."""
     from minirm.worlds.preferences import load_preferences
 
     return load_preferences(
         source,
-        split=options.split,
+        split=split or options.split,
         config=options.data_config,
         columns=options.columns,
         chat=options.chat,

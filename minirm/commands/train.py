@@ -89,6 +89,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     option = train.add_argument_group("on the way").add_argument
     option("--eval-data", nargs="+", default=[], metavar="[NAME=]FILE_OR_NAME",
            help="sets to evaluate at the end, and every --eval-every steps")  # fmt: skip
+    option("--eval-split", default="test", metavar="SPLIT", help="of --eval-data on the hub")
     option("--eval-every", type=count, metavar="STEPS")
     option("--log-every", type=count, default=10, metavar="STEPS")
     option("--save-every", type=count, metavar="STEPS", help="write a checkpoint to go on from")
@@ -117,7 +118,7 @@ def run(options: argparse.Namespace) -> None:
         name, source = (name, source) if equals else (Path(given).stem, given)
         if name in sets:
             raise BadCall(f"two sets of --eval-data are called {name!r}: write NAME=FILE")
-        sets[name], _ = read_pairs(source, options)
+        sets[name], _ = read_pairs(source, options, options.eval_split)
     model = _model(options, settings)
     trainer = Trainer(
         model,
