@@ -10,6 +10,10 @@ PYTEST_ARGS ?=
 BOOK_ARGS   ?=
 BENCH_ARGS  ?= --json book/results/benchmark.json
 
+# Small models gain little from a second thread, and lose a lot where the cores have other work to do:
+# threads that wait for each other spin.
+export OMP_NUM_THREADS ?= 1
+
 comma := ,
 BIN   := $(VENV)/bin
 STAMP := $(VENV)/.installed-$(subst $(comma),-,$(EXTRAS))

@@ -7,6 +7,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+# Threads that wait for each other spin only briefly: a whole class may share this machine's cores.
+os.environ.setdefault("GOMP_SPINCOUNT", "5000")
+
 if not all(importlib.util.find_spec(name) for name in NEEDED):
     beside = [f"{wheel.resolve()}[notebook]" for wheel in sorted(Path().glob("minirm-*.whl"))]
     source = os.environ.get("MINIRM_SOURCE") or (beside or [SOURCE])[-1]
