@@ -10,8 +10,8 @@ PYTEST_ARGS ?=
 BOOK_ARGS   ?=
 BENCH_ARGS  ?= --json book/results/benchmark.json
 
-# Small models gain little from a second thread, and lose a lot where the cores have other work to do:
-# threads that wait for each other spin.
+# Small models gain little from a second thread, and where the cores have other work to do they lose
+# a lot: threads that wait for each other spin.
 export OMP_NUM_THREADS ?= 1
 
 comma := ,
