@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from browsing import CHAPTERS, PAGES, Visit, luminance
 
+pytest.importorskip("matplotlib")
 from minirm.figures import style, world
 
 ROOT = Path(__file__).parents[1]

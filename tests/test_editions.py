@@ -10,13 +10,13 @@ import sys
 import zipfile
 from pathlib import Path
 
-import nbformat
 import pytest
 import yaml
 
 from minirm import ExplicitRM, Trainer
 from minirm.experiments.results import load_results
 
+nbformat = pytest.importorskip("nbformat")
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "book"), str(ROOT / "book/_ext")]
 

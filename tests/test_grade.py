@@ -10,6 +10,7 @@ import pytest
 from minirm import classroom, cli
 from minirm.commands.grade import EXERCISES, outcome
 
+pytest.importorskip("nbformat")
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "book"))
 

@@ -45,7 +45,7 @@ def test_cycles_agree_with_networkx(n):
         copies = GraphMatcher(graph, nx.cycle_graph(n)).subgraph_monomorphisms_iter()
         edges = {frozenset(frozenset(e) for e in world.closed(list(m))) for m in copies}
         assert len(world.cycles(graph)) == sum(
-            len(e) == n and nx.is_connected(nx.Graph(map(tuple, e))) for e in edges
+            len(e) == n and nx.is_connected(nx.from_edgelist(map(tuple, e))) for e in edges
         )
 
 
@@ -198,7 +198,7 @@ def test_the_pretraining_text_gives_nothing_away():
     assert all(sorted(answer.split()) == list("01234567") for _, answer in orders)
     right = 0
     for prompt, answer in orders:
-        graph = nx.Graph(tuple(map(int, e.split("-"))) for e in prompt.split()[1:-1])
+        graph = nx.from_edgelist(tuple(map(int, e.split("-"))) for e in prompt.split()[1:-1])
         right += world.verify(graph, answer).correct
     assert right <= 12  # about 0.2 % of random orders are right at n = 8
     for prompt, walk in documents:

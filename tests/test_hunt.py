@@ -15,7 +15,7 @@ from minirm.worlds import hamiltonian as world
 pytestmark = pytest.mark.needs("anywidget", "matplotlib")
 
 CYCLE = (0, 3, 1, 4, 2)
-GRAPH = nx.Graph(world.closed(CYCLE))
+GRAPH = nx.from_edgelist(world.closed(CYCLE))
 DATA = {
     "graphs": [
         {"n": 5, "edges": [list(e) for e in GRAPH.edges], "candidates": [CYCLE, range(5)]},

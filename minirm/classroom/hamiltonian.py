@@ -20,7 +20,7 @@ def check_verifier(verify: Callable[[int, Callable[[int, int], bool], list[int]]
     n = 10
     graph, cycle = world.hidden_cycle_graph(n, 0.15, rng)
     graph.add_edge(cycle[-2], cycle[0])  # so that a shorter cycle is there too
-    chain = nx.Graph(itertools.pairwise(cycle))  # no edge from the last back to the first
+    chain = nx.from_edgelist(itertools.pairwise(cycle))  # no edge from the last back to the first
     for given, order, right, hint in (
         (graph, cycle, True, "You reject a right answer."),
         (graph, cycle[::-1], True, "You reject a right answer that is read backwards."),

@@ -60,7 +60,7 @@ class HuntFigure(LiveFigure):
     @staticmethod
     def compute(data: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, float]:
         puzzle = data["graphs"][int(state["graph"])]
-        graph = nx.Graph(map(tuple, puzzle["edges"]))
+        graph = nx.from_edgelist(map(tuple, puzzle["edges"]))
         hunt = state.get("hunts", {}).get(state["graph"], {"path": [], "tries": 0})
         own, answered = state["order"] == "own", f"{state['graph']} {state['order']}"
         order = hunt["path"] if own else puzzle["candidates"][int(state["order"])]
