@@ -4,12 +4,12 @@ The heart is small: ``rewards`` has the reward functions, ``losses`` the loss th
 """
 
 from minirm import dynamics
-from minirm.bases import load_base
 from minirm.losses import bradley_terry_loss
 from minirm.metrics import accuracy, normalised_margin, win_rate
+from minirm.models.bases import load_base
 from minirm.pairs import PreferencePair
 from minirm.rewards import ExplicitRM, GenerativeRM, ImplicitRM
-from minirm.trainer import Trainer
+from minirm.training.trainer import Trainer
 
 __version__ = "0.1.0"
 

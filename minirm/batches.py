@@ -1,4 +1,4 @@
-"""Room: from encoded sequences to the integer tensors that a model runs on. No model enters here.
+"""From encoded sequences to the integer tensors that a model runs on. No model enters here.
 
 ``Rows`` keeps *where* each number is read apart from *how* the rows are laid out: the rewards only
 ever use the index vectors, so a different layout changes the time and nothing else. Two layouts:

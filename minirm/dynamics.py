@@ -1,4 +1,4 @@
-"""Room: what one step of gradient descent on one comparison does to another reward.
+"""What one step of gradient descent on one comparison does to another reward.
 
 In closed form where the hidden states h stay fixed and only the last matrix moves (the head u of
 EX-RM, the unembedding U of the others), as in arXiv 2507.07981, section 4; and by taking the step.
@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from minirm.batches import pair_rows
 from minirm.logprobs import has_linear_head, hidden_states, language_model
 from minirm.pairs import PreferencePair, Text, encode_pairs
-from minirm.rewards import ExplicitRM, GenerativeRM, ImplicitRM, RewardModel
+from minirm.reward_model import RewardModel
+from minirm.rewards import ExplicitRM, GenerativeRM, ImplicitRM
 
 Parameters = Literal["last", "trunk", "all"]
 """What moves: the head or the unembedding alone, everything but that, or all of it."""

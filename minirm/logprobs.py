@@ -1,4 +1,4 @@
-"""Room: ln pi(y|x). The naive six lines for readers and tests, and the form that training uses."""
+"""Ln pi(y|x). The naive six lines for readers and tests, and the form that training uses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Room: the loss. One function of two rewards; nothing about models or data enters."""
+"""The loss. One function of two rewards; nothing about models or data enters."""
 
 from __future__ import annotations
 

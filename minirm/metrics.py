@@ -1,4 +1,4 @@
-"""Room: numbers that judge rewards, and their intervals. Plain arrays in, plain floats out."""
+"""Numbers that judge rewards, and their intervals. Plain arrays in, plain floats out."""
 
 from __future__ import annotations
 

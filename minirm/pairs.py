@@ -1,4 +1,4 @@
-"""Room: from text to token ids. What a preference is; where prompt ends and response begins.
+"""From text to token ids. What a preference is; where prompt ends and response begins.
 
 The boundary between prompt and response decides which log-probabilities an implicit reward sums,
 so nothing here is guessed: a string prompt and a string response are tokenised separately and
@@ -10,12 +10,12 @@ names the row, or, if asked, dropped and counted; no token is ever cut silently.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from jinja2 import TemplateError
 
-Message = Mapping[str, str]
+Message = Mapping[str, Any]
 Text = str | Sequence[Message]
 """A plain string, or a conversation: a list of ``{"role": ..., "content": ...}`` messages."""
 
@@ -26,11 +26,22 @@ class PreferencePair:
 
     Strings are taken as they are: no whitespace is added or eaten, so a prompt carries its own
     separating space at its end. All three may instead be conversations (lists of messages).
+
+    Attributes:
+        prompt: x.
+        chosen: y+.
+        rejected: y-.
+        tools: the tools that a chat template is to name, as the data has them.
+        margin: how far apart the rewards are to be, in nats; 0 is plain Bradley-Terry.
+        origin: where the pair comes from, such as "pairs.jsonl, line 3"; errors name it.
     """
 
     prompt: Text
     chosen: Text
     rejected: Text
+    tools: Sequence[Mapping[str, Any]] | None = None
+    margin: float = 0.0
+    origin: str | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Room: the progress bar, and when to keep quiet."""
+"""The progress bar, and when to keep quiet."""
 
 from __future__ import annotations
 

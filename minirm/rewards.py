@@ -1,4 +1,4 @@
-"""Room: the idea of the whole book. Two rewards (and a third) read from one language model.
+"""The idea of the whole book. Two rewards (and a third) read from one language model.
 
     explicit     r(x, y) = <u, h_{x,y}>                            a linear head on the last state
     implicit     r(x, y) = beta * (ln pi(y|x) - ln pi_ref(y|x))    what DPO trains
@@ -12,20 +12,16 @@ from __future__ import annotations
 
 import copy as copying
 import re
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cached_property
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import linear
 
-from minirm import pretrained
-from minirm.batches import Rows, answer_groups, plain_rows, shared_rows
+from minirm.batches import Rows
 from minirm.logprobs import (
-    can_share_prompts,
     has_linear_head,
     hidden_states,
     in_full,
@@ -35,156 +31,9 @@ from minirm.logprobs import (
     response_logprobs,
     sum_by_sequence,
 )
-from minirm.losses import bradley_terry_losses
-from minirm.pairs import Encoded, Text, encode, placed
-
-
-class RewardModel(nn.Module):
-    """What the three rewards share: tokenising, scoring, saving. Not for use on its own.
-
-    Raises:
-        ValueError: the tokenizer has more tokens than the model has embedding rows.
-    """
-
-    kind: ClassVar[str]
-
-    def __init__(self, model: Any, tokenizer: Any) -> None:
-        super().__init__()
-        rows = model.get_input_embeddings().num_embeddings
-        if len(tokenizer) > rows:
-            raise ValueError(
-                f"the tokenizer has {len(tokenizer)} tokens, the model's embedding {rows} rows: "
-                "give the model's own tokenizer, or resize_token_embeddings first"
-            )
-        self.model = pretrained.without_dropout(model)
-        self.tokenizer = tokenizer
-
-    def rewards(self, rows: Rows) -> Tensor:
-        """Rewards of the sequences in ``rows``: [S], with gradient."""
-        raise NotImplementedError
-
-    def forward(self, rows: Rows) -> tuple[Tensor, Tensor]:
-        """One training step's numbers for rows of B pairs (chosen first).
-
-        Returns:
-            the loss of each pair, [B], and the rewards, [2B].
-        """
-        rewards = self.rewards(rows)
-        chosen, rejected = rewards.chunk(2)
-        return bradley_terry_losses(chosen, rejected), rewards
-
-    def score(
-        self, prompts: Sequence[Text], responses: Sequence[Text], *, batch_size: int = 64
-    ) -> Tensor:
-        """Rewards of B responses to B prompts, without gradient: [B], on the CPU.
-
-        Raises:
-            TypeError: a lone string instead of a list.
-            ValueError: the two lists differ in length, or one row is empty or too long.
-        """
-        return self.score_encoded(self._encode_all(prompts, responses), batch_size=batch_size)
-
-    @torch.no_grad()
-    def score_encoded(
-        self,
-        sequences: Sequence[Encoded],
-        *,
-        batch_size: int = 64,
-        plan: Callable[[Iterable], Iterable] = iter,
-    ) -> Tensor:
-        """``score`` for what ``encode`` returned: [B], in the order given.
-
-        What occurs more than once runs once, and answers to one prompt run in shared rows.
-        ``plan`` sees the batches before they run, and may repeat some.
-        """
-        place = {s: i for i, s in enumerate(dict.fromkeys(sequences))}
-        distinct = list(place)
-        groups = [[i] for i in range(len(distinct))]
-        if self.shares_prompts:
-            groups = answer_groups(distinct, self.model.config.get_text_config().hidden_size)
-        scores: dict[int, Tensor] = {}
-        for batch in plan(_by_width(groups, distinct, batch_size)):
-            members = [i for group in batch for i in group]
-            where = {i: k for k, i in enumerate(members)}
-            rows = shared_rows(
-                [distinct[i] for i in members],
-                [[where[i] for i in group] for group in batch],
-                self.pad_token_id,
-            )
-            scores |= zip(members, self.rewards(rows.to(self.device)).cpu(), strict=True)
-        return torch.stack([scores[place[s]] for s in sequences])
-
-    @cached_property
-    def shares_prompts(self) -> bool:
-        """Whether rows may share a prompt between answers, measured at first use.
-
-        False, with one warning, where the model would then give other numbers.
-        """
-        shares = all(can_share_prompts(m) for m in self._networks())
-        if not shares:
-            warnings.warn(
-                f"{type(self.model).__name__} gives other numbers where two answers share a row "
-                "with their prompt (a sliding window, or attention that takes no mask): prompts "
-                "are encoded once per answer instead, which is slower and as exact",
-                stacklevel=2,
-            )
-        return shares
-
-    def _networks(self) -> list[Any]:
-        """The models that the reward runs."""
-        return [self.model]
-
-    def rows(self, sequences: Sequence[Encoded]) -> Rows:
-        """Lay encoded sequences out for this model, on its device."""
-        return plain_rows(sequences, self.pad_token_id).to(self.device)
-
-    def encode(self, prompt: Text, response: Text) -> Encoded:
-        """Token ids of one prompt and one response, as this model reads them."""
-        return encode(self.tokenizer, prompt, response)
-
-    def save_pretrained(self, path: Any) -> None:
-        """Write the model and its tokenizer as safetensors and JSON, in Hugging Face's form."""
-        pretrained.save(self, path)
-
-    @property
-    def max_length(self) -> int | None:
-        """The most tokens that prompt and response may have together; None where unlimited."""
-        return getattr(self.model.config, "max_position_embeddings", None)
-
-    @property
-    def pad_token_id(self) -> int:
-        pad = self.tokenizer.pad_token_id
-        return self.tokenizer.eos_token_id if pad is None else pad
-
-    @property
-    def device(self) -> torch.device:
-        return next(self.model.parameters()).device
-
-    def settings(self) -> dict[str, Any]:
-        """What besides the weights makes this reward: keyword arguments of the constructor."""
-        raise NotImplementedError
-
-    def _encode_all(self, prompts: Sequence[Text], responses: Sequence[Text]) -> list[Encoded]:
-        for name, texts in (("prompts", prompts), ("responses", responses)):
-            if isinstance(texts, str):
-                raise TypeError(f"{name} must be a list, got the lone string {texts!r}")
-        if len(prompts) != len(responses):
-            raise ValueError(f"got {len(prompts)} prompts and {len(responses)} responses")
-        if not len(prompts):
-            raise ValueError("there is nothing to score: prompts and responses are empty")
-        sequences = []
-        for row, (prompt, response) in enumerate(zip(prompts, responses, strict=True)):
-            try:
-                sequence = self.encode(prompt, response)
-            except (TypeError, ValueError) as error:
-                raise placed(error, f"row {row}") from error
-            if self.max_length is not None and len(sequence) > self.max_length:
-                raise ValueError(
-                    f"row {row}: prompt and response have {len(sequence)} tokens, "
-                    f"the model's context is {self.max_length}"
-                )
-            sequences.append(sequence)
-        return sequences
+from minirm.models import pretrained
+from minirm.pairs import Encoded, Text, encode
+from minirm.reward_model import RewardModel
 
 
 class ExplicitRM(RewardModel):
@@ -316,7 +165,7 @@ class ImplicitRM(RewardModel):
 
     def logprobs(self, rows: Rows) -> Tensor:
         """ln pi(y|x) under the model being trained: [S], in nats."""
-        return sum_by_sequence(self._token_logprobs(self.model, rows), rows)
+        return sum_by_sequence(self.token_logprobs(self.model, rows), rows)
 
     @torch.no_grad()
     def reference_logprobs(self, rows: Rows) -> Tensor:
@@ -326,7 +175,7 @@ class ImplicitRM(RewardModel):
         if not self.has_reference:
             return torch.zeros(rows.n_sequences, device=rows.last.device)
         with self._reference_model() as model:
-            return sum_by_sequence(self._token_logprobs(model, rows), rows)
+            return sum_by_sequence(self.token_logprobs(model, rows), rows)
 
     @property
     def has_reference(self) -> bool:
@@ -348,13 +197,17 @@ class ImplicitRM(RewardModel):
         """
         (sequence,) = self._encode_all([prompt], [response])
         rows = self.rows([sequence])
-        shares = self._token_logprobs(self.model, rows)
+        shares = self.token_logprobs(self.model, rows)
         if self.has_reference:
             with self._reference_model() as model:
-                shares = shares - self._token_logprobs(model, rows)
+                shares = shares - self.token_logprobs(model, rows)
         return [self.tokenizer.decode([t]) for t in sequence.response], self.beta * shares.cpu()
 
-    def _token_logprobs(self, model: Any, rows: Rows) -> Tensor:
+    def token_logprobs(self, model: Any, rows: Rows) -> Tensor:
+        """ln pi of each response token under ``model``, policy or reference: [N], in nats.
+
+        The one place to override for a policy that can say less, or says it otherwise.
+        """
         return response_logprobs(model, rows, linear_head=self._linear_head)
 
     def _networks(self) -> list[Any]:
@@ -456,21 +309,6 @@ class GenerativeRM(RewardModel):
 
     def settings(self) -> dict[str, Any]:
         return {"yes": self.yes, "no": self.no, "question": self.question}
-
-
-def _by_width(
-    groups: list[list[int]], sequences: Sequence[Encoded], batch_size: int
-) -> Iterator[list[list[int]]]:
-    """Rows of similar width, as many as hold ``batch_size`` sequences (at least one row)."""
-    prompt = {id(g): len(sequences[g[0]].prompt) for g in groups}
-    width = {id(g): prompt[id(g)] + sum(len(sequences[i].response) for i in g) for g in groups}
-    batch: list[list[int]] = []
-    for group in sorted(groups, key=lambda g: width[id(g)]):
-        if batch and sum(map(len, batch)) + len(group) > batch_size:
-            yield batch
-            batch = []
-        batch.append(group)
-    yield batch
 
 
 def _single_token(tokenizer: Any, word: str) -> int:

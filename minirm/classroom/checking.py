@@ -1,4 +1,4 @@
-"""Room: what all exercise checks share. Compare an answer with the right one and with wrong ones.
+"""What all exercise checks share. Compare an answer with the right one and with wrong ones.
 
 A check never shows the right value: a hint names the mistake, not its repair.
 """

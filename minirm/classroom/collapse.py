@@ -1,4 +1,4 @@
-"""Room: checks of the chapter "The paraphrase collapse"."""
+"""Checks of the chapter "The paraphrase collapse"."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Room: checks of the chapters on one step of gradient descent."""
+"""Checks of the chapters on one step of gradient descent."""
 
 from __future__ import annotations
 

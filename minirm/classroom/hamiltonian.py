@@ -1,4 +1,4 @@
-"""Room: checks of the chapter "Hamiltonian cycles"."""
+"""Checks of the chapter "Hamiltonian cycles"."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Room: what the reader expected, beside what came out.
+"""What the reader expected, beside what came out.
 
 In a notebook the reader's variable counts. In the built book no kernel stands behind the page:
 there ``book/_static/predictions.js`` puts fields into the first table, keeps what is typed in the

@@ -1,4 +1,4 @@
-"""Room: checks of the chapter "Preferences"."""
+"""Checks of the chapter "Preferences"."""
 
 from __future__ import annotations
 

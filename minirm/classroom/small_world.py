@@ -1,4 +1,4 @@
-"""Room: checks of the chapter "A small world"."""
+"""Checks of the chapter "A small world"."""
 
 from __future__ import annotations
 

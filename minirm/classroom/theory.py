@@ -1,4 +1,4 @@
-"""Room: checks of the chapters "Verify without generating" and "Tokens never seen"."""
+"""Checks of the chapters "Verify without generating" and "Tokens never seen"."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from minirm.classroom.checking import (
     normal,
     passed,
 )
-from minirm.theory import SingleTokens, head_step, odds_bound, unembedding_step
+from minirm.theory.unseen_tokens import SingleTokens, head_step, unembedding_step
+from minirm.theory.verification import odds_bound
 
 
 def check_tilted_probability(probability: Callable[[Tensor, float, float], Tensor]) -> None:

@@ -1,4 +1,4 @@
-"""Room: checks of the chapter "Inside the trainer"."""
+"""Checks of the chapter "Inside the trainer"."""
 
 from __future__ import annotations
 

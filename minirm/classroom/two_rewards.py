@@ -1,4 +1,4 @@
-"""Room: checks of the chapter "Two reward models, one language model"."""
+"""Checks of the chapter "Two reward models, one language model"."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Room: ``minirm doctor``. What is installed, what it runs on, and whether the main things work."""
+"""``minirm doctor``. What is installed, what it runs on, and whether the main things work."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from minirm import ExplicitRM, ImplicitRM, PreferencePair, Trainer, __version__, load_base
-from minirm.bases import BUNDLED
+from minirm.models.bases import BUNDLED
 
 NEEDED = ("torch", "transformers", "accelerate", "safetensors", "tokenizers", "numpy")
 OPTIONAL = {

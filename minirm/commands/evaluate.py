@@ -1,4 +1,4 @@
-"""Room: ``minirm evaluate``."""
+"""``minirm evaluate``."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from minirm.commands.shared import (
     read_pairs,
     table,
 )
+from minirm.distributed import say
+from minirm.evaluation import pair_rewards
 from minirm.pairs import encode_pairs
-from minirm.ranks import say
-from minirm.trainer import pair_rewards
 
 
 def add(commands: argparse._SubParsersAction) -> None:

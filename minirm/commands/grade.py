@@ -1,4 +1,4 @@
-"""Room: ``minirm grade``. A folder of notebooks in, a table of what was solved out.
+"""``minirm grade``. A folder of notebooks in, a table of what was solved out.
 
 Of a notebook runs what an exercise needs, in a process of its own: its function, and what defines
 the names that turn out to be missing. The rest, training above all, is left alone. The checks are

@@ -1,4 +1,4 @@
-"""Room: ``minirm score``. Rows come in and go out as they are scored; none is held back."""
+"""``minirm score``. Rows come in and go out as they are scored; none is held back."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from minirm.commands.shared import (
     open_reward,
     unescaped,
 )
-from minirm.rewards import RewardModel
-from minirm.worlds.preferences import json_lines
+from minirm.data.preferences import json_lines
+from minirm.reward_model import RewardModel
 
 
 def add(commands: argparse._SubParsersAction) -> None:

@@ -1,4 +1,4 @@
-"""Room: what the commands share. Opening models and data, and telling a bad call apart."""
+"""What the commands share. Opening models and data, and telling a bad call apart."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import Any
 
 import torch
 
-from minirm import ExplicitRM, GenerativeRM, ImplicitRM, PreferencePair, load_base, pretrained
-from minirm.ranks import processes
-from minirm.rewards import RewardModel
+from minirm import ExplicitRM, GenerativeRM, ImplicitRM, PreferencePair, load_base
+from minirm.distributed import processes
+from minirm.models.pretrained import SETTINGS, saved_kind
+from minirm.reward_model import RewardModel
 
 REWARDS: dict[str, type[RewardModel]] = {
     kind.kind: kind for kind in (ExplicitRM, ImplicitRM, GenerativeRM)
@@ -36,8 +37,8 @@ def open_reward(path: str) -> RewardModel:
     folder = Path(path).expanduser()
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {path!r}; give one that `minirm train` wrote")
-    saved = (folder / pretrained.SETTINGS).is_file()
-    kind = pretrained.saved_kind(folder) if saved else "explicit"  # any one-label classifier
+    saved = (folder / SETTINGS).is_file()
+    kind = saved_kind(folder) if saved else "explicit"  # any one-label classifier
     return REWARDS[kind].from_pretrained(folder).to(processes().device).eval()
 
 
@@ -91,7 +92,7 @@ def read_pairs(
     source: str, options: argparse.Namespace, split: str | None = None
 ) -> tuple[list[PreferencePair], list[Any]]:
     """Pairs and rows of ``source`` as ``add_data_arguments`` was answered, or of another split."""
-    from minirm.worlds.preferences import load_preferences
+    from minirm.data.preferences import load_preferences
 
     return load_preferences(
         source,

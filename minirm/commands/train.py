@@ -1,4 +1,4 @@
-"""Room: ``minirm train``."""
+"""``minirm train``."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from minirm.commands.shared import (
     positive,
     read_pairs,
 )
-from minirm.ranks import say
-from minirm.rewards import RewardModel
-from minirm.trainer import Trainer
+from minirm.distributed import say
+from minirm.reward_model import RewardModel
+from minirm.training.trainer import Trainer
 
 EXAMPLES = """examples:
   minirm train --reward explicit --data pairs.jsonl --output my-rm

@@ -1,4 +1,4 @@
-"""Room: what the policy inside an implicit reward says about Hamiltonian cycles, and how likely.
+"""What the policy inside an implicit reward says about Hamiltonian cycles, and how likely.
 
 Samples with a verdict, the exact probability of a right answer, and a policy that can say nothing
 but orders of the vertices.
@@ -18,7 +18,8 @@ from torch.nn.functional import one_hot
 from minirm.batches import Rows
 from minirm.logprobs import pick_logprobs, response_logits
 from minirm.pairs import Encoded
-from minirm.rewards import ImplicitRM, RewardModel
+from minirm.reward_model import RewardModel
+from minirm.rewards import ImplicitRM
 from minirm.worlds import hamiltonian as world
 from minirm.worlds.hamiltonian import Puzzle
 
@@ -38,7 +39,7 @@ class OrdersRM(ImplicitRM):
             raise ValueError(f"a vertex must be one token, this tokenizer reads '1 1' as {ids}")
         super().__init__(base, tokenizer, **options)
 
-    def _token_logprobs(self, model: Any, rows: Rows) -> Tensor:
+    def token_logprobs(self, model: Any, rows: Rows) -> Tensor:
         logits = response_logits(model, rows, linear_head=self._linear_head)
         said = one_hot(rows.target, logits.shape[-1]).view(rows.n_sequences, -1, logits.shape[-1])
         before = (said.cumsum(1) - said).flatten(0, 1)

@@ -1,4 +1,4 @@
-"""Room: checking against finding. Train both rewards on Hamiltonian cycles, and make one generate.
+"""Checking against finding. Train both rewards on Hamiltonian cycles, and make one generate.
 
 The paper's set-up (section 3.2) on a model that is trained from scratch in minutes, with what the
 headline needs beside it: how often a sample is well-formed at all, what happens when nothing but
@@ -21,7 +21,7 @@ from typing import Any
 import torch
 from scipy.stats import beta as beta_distribution
 
-from minirm.bases import ASSETS, load_base
+from minirm.distributed import processes
 from minirm.experiments.generation import (
     OrdersRM,
     Sample,
@@ -32,10 +32,11 @@ from minirm.experiments.generation import (
     scores,
 )
 from minirm.metrics import bootstrap_interval
+from minirm.models.bases import ASSETS, load_base
 from minirm.progress import without_loading_bars
-from minirm.ranks import processes
-from minirm.rewards import ExplicitRM, ImplicitRM, RewardModel
-from minirm.trainer import Trainer
+from minirm.reward_model import RewardModel
+from minirm.rewards import ExplicitRM, ImplicitRM
+from minirm.training.trainer import Trainer
 from minirm.worlds import hamiltonian as world
 from minirm.worlds import pretraining
 from minirm.worlds.hamiltonian import Puzzle

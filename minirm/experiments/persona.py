@@ -1,4 +1,4 @@
-"""Room: the paraphrase collapse. Train EX-RM and IM-RM on the Persona pairs, ask in new words.
+"""The paraphrase collapse. Train EX-RM and IM-RM on the Persona pairs, ask in new words.
 
 The paper's set-up (section 5.1, and its published code: AdamW without decay, constant learning
 rate, no clipping) with the controls that its headline number needs: see
@@ -16,11 +16,12 @@ from typing import Any
 
 import torch
 
-from minirm.bases import load_base
 from minirm.metrics import bootstrap_interval
+from minirm.models.bases import load_base
 from minirm.progress import progress_bar
-from minirm.rewards import ExplicitRM, ImplicitRM, RewardModel
-from minirm.trainer import Trainer
+from minirm.reward_model import RewardModel
+from minirm.rewards import ExplicitRM, ImplicitRM
+from minirm.training.trainer import Trainer
 from minirm.worlds import persona
 
 REWARDS = ("explicit", "implicit")

@@ -1,4 +1,4 @@
-"""Room: results files. What was measured, and everything needed to measure it again."""
+"""Results files. What was measured, and everything needed to measure it again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Room: the plots of the paraphrase collapse. Rows of ``minirm.experiments.persona`` come in."""
+"""The plots of the paraphrase collapse. Rows of ``minirm.experiments.persona`` come in."""
 
 from __future__ import annotations
 

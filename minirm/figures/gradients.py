@@ -1,4 +1,4 @@
-"""Room: live figures of the one-step dynamics; numbers from ``minirm.dynamics``."""
+"""Live figures of the one-step dynamics; numbers from ``minirm.dynamics``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Room: pictures of Hamiltonian cycles: graphs and orders, the hunt by hand, curves of training."""
+"""Pictures of Hamiltonian cycles: graphs and orders, the hunt by hand, curves of training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Room: what all live figures share. One ES module each, two homes, no dependency.
+"""What all live figures share. One ES module each, two homes, no dependency.
 
 In Jupyter and Colab a live figure is an anywidget with Python behind it. In the built book the same
 module is mounted by the page itself, from data computed at build time: no kernel, no network. A

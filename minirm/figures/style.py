@@ -1,4 +1,4 @@
-"""Room: how every plot looks. One colour for one model, whatever the chapter."""
+"""How every plot looks. One colour for one model, whatever the chapter."""
 
 from __future__ import annotations
 

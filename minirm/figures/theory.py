@@ -1,4 +1,4 @@
-"""Room: figures of the two theorems; numbers from ``minirm.theory``."""
+"""Figures of the two theorems; numbers from ``minirm.theory``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 
 from minirm.figures.live import LiveFigure
 from minirm.figures.style import EXPLICIT, FAINT, IMPLICIT, NEUTRAL
-from minirm.theory import head_step, max_margin_direction, tilt_numbers
+from minirm.theory.unseen_tokens import head_step, max_margin_direction
+from minirm.theory.verification import tilt_numbers
 
 
 class TiltFigure(LiveFigure):

@@ -1,4 +1,4 @@
-"""Room: the picture of what hidden states mean."""
+"""The picture of what hidden states mean."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Room: Hamiltonian cycles as data (arXiv 2507.07981, section 3.2).
+"""Hamiltonian cycles as data (arXiv 2507.07981, section 3.2).
 
 A graph hides a cycle through all its vertices. To check that a given order of the vertices is such
 a cycle takes n look-ups; to find one is NP-hard in general. So if any task shows that "generation

@@ -1,4 +1,4 @@
-"""Room: the paper's controlled experiment as data (arXiv 2507.07981, section 5.1).
+"""The paper's controlled experiment as data (arXiv 2507.07981, section 5.1).
 
 Eighty questions of the form "is this something you would say?" are answered yes by the chosen and
 no by the rejected response, in two wordings each. At test time the same answers come in wordings

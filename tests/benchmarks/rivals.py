@@ -22,7 +22,8 @@ from trl.trainer import utils as trl_utils
 
 from minirm import Trainer
 from minirm.batches import epoch_batches, pair_rows
-from minirm.rewards import ImplicitRM, RewardModel
+from minirm.reward_model import RewardModel
+from minirm.rewards import ImplicitRM
 
 LR, BETA, CLIP = 1e-6, 0.1, 1.0
 Epoch = Callable[[], None]
@@ -46,7 +47,7 @@ def bucketed_two_rows_epoch(rm: RewardModel, pairs: list, batch_size: int) -> Ep
         return [order[i : i + size] for i in range(0, len(order), size)]
 
     def run() -> None:
-        with mock.patch("minirm.trainer.epoch_batches", sorted_batches):
+        with mock.patch("minirm.training.trainer.epoch_batches", sorted_batches):
             epoch()
 
     return run

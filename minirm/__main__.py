@@ -1,0 +1,7 @@
+"""``python -m minirm``."""
+
+import sys
+
+from minirm.cli import main
+
+sys.exit(main())

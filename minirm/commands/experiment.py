@@ -1,0 +1,14 @@
+"""``minirm experiment``: the book's experiments, each in a file of its own."""
+
+from __future__ import annotations
+
+import argparse
+
+from minirm.commands import experiment_hamiltonian, experiment_persona
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    experiment = commands.add_parser("experiment", help="repeat one of the book's experiments")
+    names = experiment.add_subparsers(metavar="NAME", required=True)
+    for one in (experiment_persona, experiment_hamiltonian):
+        one.add(names)

@@ -1,0 +1,1 @@
+"""Language models: where they come from, and the forms that Hugging Face gives them."""

@@ -1,0 +1,73 @@
+"""Where a language model comes from. The bundled tiny ones, a local folder, or the hub."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerFast
+
+from minirm.logprobs import has_linear_head
+from minirm.progress import without_loading_bars
+
+ASSETS = Path(__file__).parents[1] / "assets"
+BUNDLED = ("seed-0", "seed-1", "seed-2", "no-facts")
+"""Tiny GPT-NeoX models pretrained on ``minirm.worlds.opinions``: three seeds of the main world,
+and one of a world in which nothing said beforehand decides the answer."""
+
+
+@without_loading_bars()
+def load_base(
+    name: str | os.PathLike[str] = "seed-0", *, dtype: torch.dtype = torch.float32, **options: Any
+) -> tuple[Any, Any]:
+    """A causal language model and its tokenizer.
+
+    Args:
+        name: one of ``BUNDLED`` (needs no network), a local folder, or a model on the hub.
+        dtype: of the weights; float32 keeps the master weights exact under mixed precision.
+        options: passed on to ``AutoModelForCausalLM.from_pretrained``.
+
+    Returns:
+        (model in eval mode, tokenizer).
+
+    Raises:
+        FileNotFoundError: ``name`` is written like a path and no such folder exists.
+        ValueError: the folder holds no causal language model.
+    """
+    source = resolve(name)
+    model = AutoModelForCausalLM.from_pretrained(source, dtype=dtype, **options)
+    has_linear_head(model)  # raises where it is not causal
+    return model.eval(), load_tokenizer(source)
+
+
+def load_tokenizer(source: str | os.PathLike[str]) -> Any:
+    """The tokenizer of a folder, just as it was saved, or of a name on the hub.
+
+    For some architectures, Qwen2 among them, ``AutoTokenizer`` builds the family's own class out
+    of any tokenizer.json, and a tokenizer of another make then cuts text differently.
+    """
+    config = Path(source) / "tokenizer_config.json"
+    saved = json.loads(config.read_text()).get("tokenizer_class") if config.is_file() else None
+    plain = saved in ("TokenizersBackend", "PreTrainedTokenizerFast")
+    return (PreTrainedTokenizerFast if plain else AutoTokenizer).from_pretrained(source)
+
+
+def resolve(name: str | os.PathLike[str]) -> str:
+    """What transformers can open: the folder that ``name`` means, or else a name on the hub."""
+    text = os.fspath(name)
+    if text in BUNDLED:
+        return str(ASSETS / text)
+    path = Path(text).expanduser()
+    if path.is_dir():
+        if not (path / "config.json").is_file():
+            raise ValueError(f"the folder {text!r} holds no model: it has no config.json")
+        return str(path.absolute())  # an adapter is found by it from elsewhere too
+    if isinstance(name, os.PathLike) or text.startswith((".", "/", "~")) or text.count("/") > 1:
+        raise FileNotFoundError(
+            f"there is no folder {text!r}; a bundled model is one of {', '.join(BUNDLED)}, "
+            'and a model on the hub is written "owner/name"'
+        )
+    return text
