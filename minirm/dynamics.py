@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from minirm.batches import pair_rows
-from minirm.logprobs import has_linear_head, hidden_states, language_model
+from minirm.forward import hidden_states, language_model
+from minirm.models.probes import has_linear_head
 from minirm.pairs import PreferencePair, Text, encode_pairs
 from minirm.reward_model import RewardModel
 from minirm.rewards import ExplicitRM, GenerativeRM, ImplicitRM

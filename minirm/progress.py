@@ -37,12 +37,16 @@ def _somebody_watches() -> bool:
 
 
 @contextmanager
-def without_loading_bars() -> Iterator[None]:
-    """Keep transformers from drawing a bar for weights that load in an instant."""
-    shown = logging.is_progress_bar_enabled()
+def quiet_transformers() -> Iterator[None]:
+    """Keep transformers from speaking before us: no bars for weights that load in an instant, and
+    no notes about what we check ourselves, such as weights that a folder lacks or an embedding
+    that grows. Its errors are still raised."""
+    shown, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
+    logging.set_verbosity_error()
     try:
         yield
     finally:
+        logging.set_verbosity(level)
         if shown:
             logging.enable_progress_bar()

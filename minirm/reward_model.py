@@ -2,39 +2,53 @@
 
 from __future__ import annotations
 
+import copy as copying
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 
 from minirm.batches import Rows, answer_groups, plain_rows, shared_rows
-from minirm.logprobs import can_share_prompts
 from minirm.losses import bradley_terry_losses
-from minirm.models import pretrained
+from minirm.models import adapters, saving
+from minirm.models.dropout import without_dropout
+from minirm.models.probes import can_share_prompts
 from minirm.pairs import Encoded, Text, encode, placed
 
 
 class RewardModel(nn.Module):
     """What the three rewards share: tokenising, scoring, saving. Not for use on its own.
 
+    Args:
+        model: of Hugging Face's classes, with what the reward needs on it.
+        tokenizer: the model's own.
+        lora: a ``peft.LoraConfig``, to train adapters alone (and a head).
+        copy: False trains ``model`` itself.
+
     Raises:
-        ValueError: the tokenizer has more tokens than the model has embedding rows.
+        ValueError: the tokenizer has more tokens than the model has embedding rows, or ``model``
+            has an adapter already and ``lora`` asks for another.
     """
 
     kind: ClassVar[str]
+    adapter_task: ClassVar[str] = "CAUSAL_LM"
+    has_reference: bool = False
 
-    def __init__(self, model: Any, tokenizer: Any) -> None:
+    def __init__(self, model: Any, tokenizer: Any, *, lora: Any = None, copy: bool = True) -> None:
         super().__init__()
+        model = copying.deepcopy(model) if copy else model
+        if lora is not None:
+            model = adapters.with_adapter(model, lora, self.adapter_task)
         rows = model.get_input_embeddings().num_embeddings
         if len(tokenizer) > rows:
             raise ValueError(
                 f"the tokenizer has {len(tokenizer)} tokens, the model's embedding {rows} rows: "
                 "give the model's own tokenizer, or resize_token_embeddings first"
             )
-        self.model = pretrained.without_dropout(model)
+        self.model = without_dropout(model)
         self.tokenizer = tokenizer
 
     def rewards(self, rows: Rows) -> Tensor:
@@ -121,13 +135,38 @@ class RewardModel(nn.Module):
         return encode(self.tokenizer, prompt, response)
 
     def save_pretrained(self, path: Any) -> None:
-        """Write the model and its tokenizer as safetensors and JSON, in Hugging Face's form."""
-        pretrained.save(self, path)
+        """Write model, tokenizer and settings as safetensors and JSON, in Hugging Face's form.
+
+        Whatever model was in that folder before is gone then; other files there stay.
+
+        Raises:
+            OSError: the disk is full or cannot be written; what was there is as it was.
+            ValueError: an adapter would replace the base that it needs.
+        """
+        parts = {"model": self.model, "tokenizer": self.tokenizer}
+        parts["reference"] = getattr(self, "reference", None)
+        settings = {"has_reference": self.has_reference, **self.settings()}
+        saving.write(path, self.kind, settings, parts)
+
+    @classmethod
+    def from_pretrained(cls, path: Any) -> Self:
+        """Open what ``save_pretrained`` wrote.
+
+        Args:
+            path: the folder; for ``ExplicitRM`` also any one-label sequence classifier, by its
+                folder or its name on the hub.
+
+        Raises:
+            FileNotFoundError: there is no such folder, or nothing says which reward it holds.
+            ValueError: it holds another kind of reward.
+        """
+        saved = saving.read(path, cls.kind)
+        return cls(saved.model, saved.tokenizer, copy=False, **saved.settings)
 
     @property
     def max_length(self) -> int | None:
         """The most tokens that prompt and response may have together; None where unlimited."""
-        return getattr(self.model.config, "max_position_embeddings", None)
+        return getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
 
     @property
     def pad_token_id(self) -> int:

@@ -21,17 +21,12 @@ from torch import Tensor
 from torch.nn.functional import linear
 
 from minirm.batches import Rows
-from minirm.logprobs import (
-    has_linear_head,
-    hidden_states,
-    in_full,
-    language_model,
-    pick_logprobs,
-    response_logits,
-    response_logprobs,
-    sum_by_sequence,
-)
-from minirm.models import pretrained
+from minirm.forward import hidden_states, language_model, response_logits, upcast
+from minirm.logprobs import pick_logprobs, response_logprobs, sum_by_sequence
+from minirm.models.adapters import is_adapted
+from minirm.models.dropout import without_dropout
+from minirm.models.heads import ensure_pad, with_head
+from minirm.models.probes import has_linear_head
 from minirm.pairs import Encoded, Text, encode
 from minirm.reward_model import RewardModel
 
@@ -50,9 +45,13 @@ class ExplicitRM(RewardModel):
         seed: of the head's start.
         lora: a ``peft.LoraConfig``, to train adapters and the head alone.
         copy: False trains ``base`` itself.
+
+    Raises:
+        ValueError: the base is no causal LM, or its head has more than one output.
     """
 
     kind = "explicit"
+    adapter_task = "SEQ_CLS"
 
     def __init__(
         self,
@@ -66,26 +65,18 @@ class ExplicitRM(RewardModel):
     ) -> None:
         if pooling not in ("last", "mean"):
             raise ValueError(f'pooling must be "last" or "mean", got {pooling!r}')
-        base = copying.deepcopy(base) if copy else base
-        if not hasattr(language_model(base), "score"):
-            has_linear_head(base)  # raises where the base is no causal LM
-            base = pretrained.as_classifier(base, seed)
-        outputs = language_model(base).score.out_features
-        if outputs != 1:
-            raise ValueError(f"a reward has one number, this head has {outputs}")
-        tokenizer = pretrained.ensure_own_pad(base, tokenizer)
-        if lora is not None:
-            base = pretrained.with_adapter(base, lora, "SEQ_CLS")  # which trains the head too
-        super().__init__(base, tokenizer)
+        model = with_head(base, seed, copy=copy)
+        tokenizer = ensure_pad(model, tokenizer)
+        super().__init__(model, tokenizer, lora=lora, copy=False)
         self.pooling = pooling
 
     def rewards(self, rows: Rows) -> Tensor:
         # <u, h> in full even under autocast: rounded rewards would tie where they differ.
         states, head = self._features(rows), language_model(self.model).score
-        bias = None if head.bias is None else in_full(head.bias)
+        bias = None if head.bias is None else upcast(head.bias)
         with torch.autocast(states.device.type, enabled=False):
             # [S, 1], summed: a view, as squeeze would give, is nothing that FSDP likes to return.
-            return linear(in_full(states), in_full(head.weight), bias).sum(-1)
+            return linear(upcast(states), upcast(head.weight), bias).sum(-1)
 
     @torch.no_grad()
     def features(self, prompts: Sequence[Text], responses: Sequence[Text]) -> Tensor:
@@ -98,15 +89,10 @@ class ExplicitRM(RewardModel):
         states = hidden.reshape(-1, hidden.shape[-1])
         if self.pooling == "last":
             return states[rows.last]
-        states = in_full(states)
+        states = upcast(states)
         total = states.new_zeros(rows.n_sequences, states.shape[-1])
         total = total.index_add(0, rows.sequence, states[rows.position])
         return total / torch.bincount(rows.sequence).unsqueeze(-1)
-
-    @classmethod
-    def from_pretrained(cls, path: Any) -> ExplicitRM:
-        """Open what ``save_pretrained`` wrote, or any one-label sequence classifier."""
-        return pretrained.load(path, cls)
 
     def settings(self) -> dict[str, Any]:
         return {"pooling": self.pooling}
@@ -119,12 +105,16 @@ class ImplicitRM(RewardModel):
     frozen copy of the base as handed over, so a fresh IM-RM gives every response exactly 0.
 
     Args:
-        base: a causal LM, copied. tokenizer: its tokenizer.
+        base: a causal LM, copied.
+        tokenizer: its tokenizer.
         beta: reward per nat, > 0; the paper uses 0.01.
         reference: "base", another causal LM (same vocabulary), or None for r = beta ln pi(y|x).
         lora: a ``peft.LoraConfig``, to train adapters alone. The base is then its own reference,
             with the adapters off: no second copy of it exists.
         copy: False trains ``base`` itself; the reference is a copy all the same.
+
+    Raises:
+        ValueError: beta is not positive, or the base or the reference is no causal LM.
     """
 
     kind = "implicit"
@@ -144,19 +134,17 @@ class ImplicitRM(RewardModel):
         if isinstance(reference, str) and reference != "base":
             raise ValueError(f'reference must be "base", a model or None, got {reference!r}')
         self._linear_head = has_linear_head(base)
-        adapted = lora is not None or language_model(base) is not base
-        self._base_is_reference = adapted and isinstance(reference, str)
+        self._base_is_reference = isinstance(reference, str) and (
+            lora is not None or is_adapted(base)
+        )
         frozen = base if isinstance(reference, str) else reference
         if self._base_is_reference:
             frozen = None
         elif frozen is not None and frozen is not base:
             self._linear_head &= has_linear_head(frozen)
         if frozen is not None:  # copied before the dropout of a base trained in place is changed
-            frozen = pretrained.without_dropout(copying.deepcopy(frozen)).requires_grad_(False)
-        base = copying.deepcopy(base) if copy else base
-        if lora is not None:
-            base = pretrained.with_adapter(base, lora, "CAUSAL_LM")
-        super().__init__(base, tokenizer)
+            frozen = without_dropout(copying.deepcopy(frozen)).requires_grad_(False)
+        super().__init__(base, tokenizer, lora=lora, copy=copy)
         self.beta = beta
         self.reference = frozen
 
@@ -214,11 +202,6 @@ class ImplicitRM(RewardModel):
         other = self.reference is not None and type(self.reference) is not type(self.model)
         return [self.model, self.reference] if other else [self.model]
 
-    @classmethod
-    def from_pretrained(cls, path: Any) -> ImplicitRM:
-        """Open what ``save_pretrained`` wrote, its beta and its reference with it."""
-        return pretrained.load(path, cls)
-
     def settings(self) -> dict[str, Any]:
         return {"beta": self.beta}
 
@@ -234,8 +217,10 @@ class GenerativeRM(RewardModel):
     "No" after the rejected one, averaged over the two.
 
     Args:
-        base: a causal LM, copied. tokenizer: its tokenizer.
-        yes, no: two answers of one token each.
+        base: a causal LM, copied.
+        tokenizer: its tokenizer.
+        yes: the verdict on a good answer, one token.
+        no: the verdict on a bad one, one token.
         question: a template with ``{prompt}`` and ``{response}``; put into a user turn where the
             tokenizer has a chat template.
         lora: a ``peft.LoraConfig``, to train adapters alone.
@@ -265,10 +250,7 @@ class GenerativeRM(RewardModel):
         self.yes_id, self.no_id = (_single_token(tokenizer, word) for word in (yes, no))
         if self.yes_id == self.no_id:
             raise ValueError(f"this tokenizer reads {yes!r} and {no!r} as the same token")
-        base = copying.deepcopy(base) if copy else base
-        if lora is not None:
-            base = pretrained.with_adapter(base, lora, "CAUSAL_LM")
-        super().__init__(base, tokenizer)
+        super().__init__(base, tokenizer, lora=lora, copy=copy)
         self.yes, self.no, self.question = yes, no, question
 
     def encode(self, prompt: Text, response: Text) -> Encoded:
@@ -301,11 +283,6 @@ class GenerativeRM(RewardModel):
             pick_logprobs(logits, torch.full_like(rows.target, token))
             for token in (self.yes_id, self.no_id)
         )
-
-    @classmethod
-    def from_pretrained(cls, path: Any) -> GenerativeRM:
-        """Open what ``save_pretrained`` wrote, its question and answers with it."""
-        return pretrained.load(path, cls)
 
     def settings(self) -> dict[str, Any]:
         return {"yes": self.yes, "no": self.no, "question": self.question}

@@ -12,7 +12,7 @@ import torch
 
 from minirm import ExplicitRM, GenerativeRM, ImplicitRM, PreferencePair, load_base
 from minirm.distributed import processes
-from minirm.models.pretrained import SETTINGS, saved_kind
+from minirm.models.saving import saved_kind
 from minirm.reward_model import RewardModel
 
 REWARDS: dict[str, type[RewardModel]] = {
@@ -37,8 +37,7 @@ def open_reward(path: str) -> RewardModel:
     folder = Path(path).expanduser()
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {path!r}; give one that `minirm train` wrote")
-    saved = (folder / SETTINGS).is_file()
-    kind = saved_kind(folder) if saved else "explicit"  # any one-label classifier
+    kind = saved_kind(folder) or "explicit"  # any one-label classifier
     return REWARDS[kind].from_pretrained(folder).to(processes().device).eval()
 
 

@@ -16,7 +16,8 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from minirm.batches import Rows
-from minirm.logprobs import pick_logprobs, response_logits
+from minirm.forward import response_logits
+from minirm.logprobs import pick_logprobs
 from minirm.pairs import Encoded
 from minirm.reward_model import RewardModel
 from minirm.rewards import ImplicitRM

@@ -33,7 +33,7 @@ from minirm.experiments.generation import (
 )
 from minirm.metrics import bootstrap_interval
 from minirm.models.bases import ASSETS, load_base
-from minirm.progress import without_loading_bars
+from minirm.progress import quiet_transformers
 from minirm.reward_model import RewardModel
 from minirm.rewards import ExplicitRM, ImplicitRM
 from minirm.training.trainer import Trainer
@@ -264,7 +264,7 @@ def measure(
         add(key, -1, judging(trained[key], n, known))
     if save is not None:
         for key, owner in {"reference": start, **trained}.items():
-            with without_loading_bars():
+            with quiet_transformers():
                 owner.model.save_pretrained(save / key)
             tokenizer.save_pretrained(save / key)
             (save / key / "model.safetensors").chmod(0o644)  # written for its owner alone

@@ -1,4 +1,4 @@
-"""Where a language model comes from. The bundled tiny ones, a local folder, or the hub."""
+"""Where a language model comes from: the bundled tiny ones, a local folder, or the hub."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerFast
 
-from minirm.logprobs import has_linear_head
-from minirm.progress import without_loading_bars
+from minirm.models.probes import has_linear_head
+from minirm.progress import quiet_transformers
 
 ASSETS = Path(__file__).parents[1] / "assets"
 BUNDLED = ("seed-0", "seed-1", "seed-2", "no-facts")
@@ -19,7 +19,6 @@ BUNDLED = ("seed-0", "seed-1", "seed-2", "no-facts")
 and one of a world in which nothing said beforehand decides the answer."""
 
 
-@without_loading_bars()
 def load_base(
     name: str | os.PathLike[str] = "seed-0", *, dtype: torch.dtype = torch.float32, **options: Any
 ) -> tuple[Any, Any]:
@@ -31,14 +30,27 @@ def load_base(
         options: passed on to ``AutoModelForCausalLM.from_pretrained``.
 
     Returns:
-        (model in eval mode, tokenizer).
+        the model, in eval mode, and its tokenizer.
 
     Raises:
         FileNotFoundError: ``name`` is written like a path and no such folder exists.
-        ValueError: the folder holds no causal language model.
+        ValueError: it holds no causal language model, or not all of one.
     """
     source = resolve(name)
-    model = AutoModelForCausalLM.from_pretrained(source, dtype=dtype, **options)
+    if (Path(source) / "adapter_config.json").is_file():
+        raise ValueError(
+            f"{source!r} holds an adapter, not a model: open it with the reward's from_pretrained, "
+            "or make one model of the two with `minirm merge`"
+        )
+    with quiet_transformers():
+        model, report = AutoModelForCausalLM.from_pretrained(
+            source, dtype=dtype, output_loading_info=True, **options
+        )
+    if missing := sorted(report["missing_keys"]):  # which transformers would draw at random
+        raise ValueError(
+            f"{source!r} is no whole language model: it has no {missing[0]} "
+            f"(of {len(missing)} weights that are missing); is it a classifier's folder?"
+        )
     has_linear_head(model)  # raises where it is not causal
     return model.eval(), load_tokenizer(source)
 

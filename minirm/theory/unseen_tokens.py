@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from minirm.batches import plain_rows
-from minirm.logprobs import hidden_states
+from minirm.forward import hidden_states
 from minirm.pairs import Encoded, PreferencePair, encode, encode_pairs
 
 

@@ -30,7 +30,7 @@ from transformers import SchedulerType, get_scheduler
 from minirm import distributed
 from minirm.batches import Rows, epoch_batches, pair_cost, pair_rows
 from minirm.evaluation import Pairs, evaluate_encoded, sum_dtype
-from minirm.logprobs import in_full
+from minirm.forward import upcast
 from minirm.pairs import EncodedPair, encode_pairs, placed
 from minirm.progress import progress_bar
 from minirm.reward_model import RewardModel
@@ -302,12 +302,12 @@ class Trainer:
                 losses, rewards = model(self._rows([batch[i] for i in part], reference))
                 # Weighted by pairs: a mean of means would favour the pairs of a short micro-batch.
                 accelerator.backward(losses.sum() * weight)
-            chosen, rejected = in_full(rewards.detach()).chunk(2)
+            chosen, rejected = upcast(rewards.detach()).chunk(2)
             right = (chosen > rejected).to(chosen) + 0.5 * (chosen == rejected).to(chosen)
             if numbers is None:
                 numbers = chosen.new_zeros(3, len(batch))
             if not idle:
-                sums = torch.stack([in_full(losses.detach()), right, chosen - rejected])
+                sums = torch.stack([upcast(losses.detach()), right, chosen - rejected])
                 numbers[:, part.start : part.stop : part.step] = sums
         return distributed.add_up(numbers)
 

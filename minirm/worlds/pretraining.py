@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 from transformers import GPTNeoXConfig, GPTNeoXForCausalLM, PreTrainedTokenizerFast
 
-from minirm.progress import progress_bar, without_loading_bars
+from minirm.progress import progress_bar, quiet_transformers
 from minirm.worlds import opinions, persona
 from minirm.worlds.opinions import BARE, NO, PREFIXES, YES, World
 
@@ -240,7 +240,7 @@ def pretrain(
         "gate": results,
     }
     output.mkdir(parents=True, exist_ok=True)
-    with without_loading_bars():
+    with quiet_transformers():
         model.save_pretrained(output)
     (output / "model.safetensors").chmod(0o644)  # written for its owner alone, shipped to all
     tokenizer.save_pretrained(output)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tiny import PAIRS, PROMPTS, RESPONSES, patient, perturb, same, tiny, tokenizer, weights
 
 from minirm import ExplicitRM, GenerativeRM, ImplicitRM, dynamics
-from minirm.logprobs import hidden_states
+from minirm.forward import hidden_states
 from minirm.worlds import opinions
 
 UNTIED = ("gpt_neox", "llama")

@@ -9,16 +9,15 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import BertConfig, BertForMaskedLM, BertModel
 
 from minirm.batches import epoch_batches, pair_rows, plain_rows
+from minirm.forward import hidden_states, response_logits
 from minirm.logprobs import (
-    has_linear_head,
-    hidden_states,
     linear_logprobs,
     naive_logprob,
     pick_logprobs,
-    response_logits,
     response_logprobs,
     sum_by_sequence,
 )
+from minirm.models.probes import has_linear_head
 from minirm.pairs import Encoded, EncodedPair, encode
 
 SEQUENCES = [encode(tokenizer(), p, r) for p, r in zip(PROMPTS, RESPONSES, strict=True)]

@@ -32,7 +32,7 @@ from transformers import (
 
 from minirm import ExplicitRM, GenerativeRM, ImplicitRM, accuracy
 from minirm.batches import pair_rows
-from minirm.logprobs import hidden_states
+from minirm.forward import hidden_states
 from minirm.losses import bradley_terry_loss
 from minirm.pairs import encode, encode_pairs
 from minirm.rewards import QUESTION

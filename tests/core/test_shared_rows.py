@@ -15,7 +15,8 @@ from transformers import AutoModelForCausalLM, FalconConfig, MambaConfig
 
 from minirm import ExplicitRM, GenerativeRM, ImplicitRM, Trainer
 from minirm.batches import PADDING, answer_groups, pair_cost, pair_rows, plain_rows, shared_rows
-from minirm.logprobs import can_share_prompts, hidden_states
+from minirm.forward import hidden_states
+from minirm.models.probes import can_share_prompts
 from minirm.pairs import Encoded, EncodedPair, encode_pairs
 
 KINDS = (ExplicitRM, ImplicitRM)

@@ -25,7 +25,7 @@ from transformers import (
 )
 
 from minirm import ExplicitRM, GenerativeRM, ImplicitRM, load_base
-from minirm.models.pretrained import saved_kind
+from minirm.models.saving import saved_kind
 
 KINDS = (ExplicitRM, ImplicitRM, GenerativeRM)
 
