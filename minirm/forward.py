@@ -15,9 +15,18 @@ def language_model(model: Any) -> Any:
     return model.get_base_model() if hasattr(model, "get_base_model") else model
 
 
+def body(model: Any) -> Any:
+    """What gives the hidden states: the model without its head."""
+    whole = language_model(model)
+    if whole.base_model is not whole:
+        return whole.base_model
+    # Where a family's prefix names no part of it (Llama 4), that is the model itself.
+    return next(part for part in whole.children() if part is not whole.get_output_embeddings())
+
+
 def hidden_states(model: Any, rows: Rows) -> Tensor:
     """Last hidden states h, after the model's final norm: [R, T, D]."""
-    return _run(model, language_model(model).base_model, "last_hidden_state", rows)
+    return _run(model, body(model), "last_hidden_state", rows)
 
 
 def response_logits(model: Any, rows: Rows, *, linear_head: bool = True) -> Tensor:
@@ -78,8 +87,9 @@ def _run(model: Any, part: Any, output: str, rows: Rows) -> Tensor:
 def _forget_length(part: Any) -> None:
     """Let "dynamic" rotary embeddings forget the longest row that they have seen."""
     for module in part.modules():
-        if hasattr(module, "original_max_seq_len"):
+        if hasattr(module, "original_inv_freq"):
             module.max_seq_len_cached = module.original_max_seq_len
+            module.inv_freq.copy_(module.original_inv_freq)
 
 
 def _inputs(model: Any, rows: Rows) -> dict[str, Tensor]:

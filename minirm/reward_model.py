@@ -15,6 +15,7 @@ from minirm.batches import Rows, answer_groups, plain_rows, shared_rows
 from minirm.losses import bradley_terry_losses
 from minirm.models import adapters, saving
 from minirm.models.dropout import without_dropout
+from minirm.models.heads import freeze_unread
 from minirm.models.probes import can_share_prompts
 from minirm.pairs import Encoded, Text, encode, placed
 
@@ -48,6 +49,7 @@ class RewardModel(nn.Module):
                 f"the tokenizer has {len(tokenizer)} tokens, the model's embedding {rows} rows: "
                 "give the model's own tokenizer, or resize_token_embeddings first"
             )
+        freeze_unread(model)
         self.model = without_dropout(model)
         self.tokenizer = tokenizer
 
@@ -116,7 +118,8 @@ class RewardModel(nn.Module):
         if not shares:
             warnings.warn(
                 f"{type(self.model).__name__} gives other numbers where two answers share a row "
-                "with their prompt (a sliding window, or attention that takes no mask): prompts "
+                "with their prompt (a sliding window, positions that depend on the row's length, "
+                "or attention that takes no mask): prompts "
                 "are encoded once per answer instead, which is slower and as exact",
                 stacklevel=2,
             )

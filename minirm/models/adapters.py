@@ -12,11 +12,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import AutoModelForCausalLM
 from transformers.quantizers.auto import AutoQuantizationConfig
 
 from minirm.forward import language_model
-from minirm.models.bases import BUNDLED, resolve
+from minirm.models.bases import BUNDLED, causal_lm, resolve
 from minirm.models.heads import make_room, with_head
 
 ADAPTER = "adapter_config.json"
@@ -52,6 +51,15 @@ def with_adapter(model: Any, lora: Any, task: str, seed: int = 0) -> Any:
         return get_peft_model(model, lora)
 
 
+def check_trainable(model: Any) -> None:
+    """Raise ValueError where the weights are quantised and no adapter is there to be trained."""
+    if getattr(language_model(model), "is_quantized", False) and not is_adapted(model):
+        raise ValueError(
+            "the weights are quantised, so they cannot be trained: train adapters over them "
+            "(lora=..., --lora RANK), or load the base unquantised"
+        )
+
+
 def base_of(path: Path) -> str:
     """The name or folder of the base that the adapter in ``path`` was trained over."""
     name = json.loads((path / ADAPTER).read_text())["base_model_name_or_path"]
@@ -79,6 +87,7 @@ def save_adapter(model: Any, path: Path, weights: dict[str, Tensor] | None) -> N
     """peft's own files: the adapter (and a head); beside them the base's configuration."""
     model.active_peft_config.inference_mode = False
     model.save_pretrained(path, save_embedding_layers=False, state_dict=weights)
+    (path / "README.md").unlink(missing_ok=True)  # a form to fill in; somebody's own may be there
     base = language_model(model)
     base.config.dtype = str(base.dtype).removeprefix("torch.")
     base.config.save_pretrained(path)  # with how the base was quantised, if it was
@@ -98,7 +107,7 @@ def load_adapter(path: Path, kind: str, tokenizer: Any) -> Any:
     options: dict[str, Any] = {"dtype": config["dtype"]}
     if quantised := config.get("quantization_config"):
         options["quantization_config"] = AutoQuantizationConfig.from_dict(quantised)
-    base = AutoModelForCausalLM.from_pretrained(resolve(base_of(path)), **options)
+    base = causal_lm(resolve(base_of(path)), **options)
     if kind == "explicit":
         base = with_head(base, seed=0, copy=False)
     make_room(base, tokenizer)

@@ -42,17 +42,34 @@ def load_base(
             f"{source!r} holds an adapter, not a model: open it with the reward's from_pretrained, "
             "or make one model of the two with `minirm merge`"
         )
-    with quiet_transformers():
-        model, report = AutoModelForCausalLM.from_pretrained(
-            source, dtype=dtype, output_loading_info=True, **options
-        )
-    if missing := sorted(report["missing_keys"]):  # which transformers would draw at random
-        raise ValueError(
-            f"{source!r} is no whole language model: it has no {missing[0]} "
-            f"(of {len(missing)} weights that are missing); is it a classifier's folder?"
-        )
+    model = causal_lm(source, dtype=dtype, **options)
     has_linear_head(model)  # raises where it is not causal
     return model.eval(), load_tokenizer(source)
+
+
+def causal_lm(source: str | os.PathLike[str], **options: Any) -> Any:
+    """``AutoModelForCausalLM.from_pretrained``, quiet, and with all of its weights or none.
+
+    Raises:
+        ModuleNotFoundError: its weights are quantised, and the package for that is missing.
+        ValueError: the folder lacks weights, which transformers would draw at random.
+    """
+    try:
+        with quiet_transformers():
+            model, report = AutoModelForCausalLM.from_pretrained(
+                source, output_loading_info=True, **options
+            )
+    except ImportError as error:
+        first = str(error).strip().splitlines()[0]
+        raise ModuleNotFoundError(
+            f"{str(source)!r} needs a package that is missing: {first}"
+        ) from error
+    if missing := sorted(report["missing_keys"]):
+        raise ValueError(
+            f"{str(source)!r} is no whole language model: it has no {missing[0]} "
+            f"({len(missing)} weights are missing); is it a classifier's folder?"
+        )
+    return model
 
 
 def load_tokenizer(source: str | os.PathLike[str]) -> Any:

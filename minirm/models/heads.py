@@ -10,7 +10,7 @@ from torch import nn
 from transformers import AutoModelForSequenceClassification
 from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING
 
-from minirm.forward import language_model
+from minirm.forward import body, language_model
 from minirm.models.probes import has_linear_head
 
 
@@ -36,6 +36,21 @@ def with_head(base: Any, seed: int, *, copy: bool = True) -> Any:
     if outputs != 1:
         raise ValueError(f"a reward has one number, this head has {outputs}")
     return base
+
+
+def freeze_unread(model: Any) -> None:
+    """Freeze what no text runs through: the towers of a model that also sees or hears.
+
+    Their gradient would be missing, and processes that share a batch wait for it.
+    """
+    whole = language_model(model)
+    if whole.config.get_text_config() is whole.config:
+        return
+    read = [whole.get_decoder(), whole.get_output_embeddings(), getattr(whole, "score", None)]
+    trained = {id(w) for part in read if part is not None for w in part.parameters()}
+    for weight in whole.parameters():
+        if id(weight) not in trained:
+            weight.requires_grad_(False)
 
 
 def has_own_head(model: Any) -> bool:
@@ -95,11 +110,14 @@ def _as_classifier(base: Any, seed: int) -> Any:
         model = AutoModelForSequenceClassification.from_config(
             config, attn_implementation=base.config._attn_implementation
         )
-    prefix, body = model.base_model_prefix, base.base_model
+    prefix, trunk = model.base_model_prefix, body(base)
     simple = {name for name, _ in model.named_children()} == {prefix, "score"}
-    if not simple or type(getattr(model, prefix)) is not type(body):
+    if not simple or type(getattr(model, prefix)) is not type(trunk):
         return None  # it does more than to read a head off the last state
-    setattr(model, prefix, body)
+    setattr(model, prefix, trunk)
+    for name in ("is_quantized", "is_loaded_in_4bit", "is_loaded_in_8bit", "quantization_method"):
+        if hasattr(base, name):  # peft looks there for how to adapt a layer
+            setattr(model, name, getattr(base, name))
     model.score = _fresh_head(base, model.score.in_features, seed)
     return model.train(base.training)
 
@@ -109,7 +127,7 @@ def _own_head(base: Any, seed: int) -> Any:
 
 
 def _fresh_head(base: Any, size: int, seed: int) -> nn.Linear:
-    weight = next(base.base_model.parameters())
+    weight = next(body(base).parameters())
     dtype = weight.dtype if weight.is_floating_point() else torch.float32
     # skip_init: its draw would move the global random state
     head = nn.utils.skip_init(nn.Linear, size, 1, bias=False, dtype=dtype)

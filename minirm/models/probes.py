@@ -7,10 +7,13 @@ from typing import Any
 import torch
 
 from minirm.batches import pair_rows
-from minirm.forward import hidden_states, language_model, length_changes_positions, upcast
+from minirm.forward import body, hidden_states, language_model, length_changes_positions, upcast
 from minirm.pairs import Encoded, EncodedPair
 
-WINDOWS = ("sliding_window", "sliding_window_size", "window_size", "attention_chunk_size")
+WINDOWS = (
+    "sliding_window", "sliding_window_size", "window_size", "attention_chunk_size",
+    "local_attention",
+)  # fmt: skip
 """How configurations call the number of tokens that a layer attends to."""
 PROBE_TOKENS = 1024
 """The longest answer with which ``can_share_prompts`` looks beyond an attention window."""
@@ -32,7 +35,7 @@ def has_linear_head(model: Any) -> bool:
     ids = torch.tensor([[1, 2, 3, 4], [1, 2, 3, 5]], device=device)
     was_training = model.training
     model.eval()
-    states = model.base_model(input_ids=ids, use_cache=False).last_hidden_state
+    states = body(model)(input_ids=ids, use_cache=False).last_hidden_state
     # A soft cap hardly shows on the small logits of a fresh model, so they are made large.
     hook = head.register_forward_hook(lambda _module, _inputs, logits: 100 * logits)
     try:

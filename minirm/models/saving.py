@@ -18,11 +18,11 @@ from typing import Any
 import safetensors.torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
-from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
+from transformers import AutoModelForSequenceClassification
 
 from minirm.distributed import gathered, is_spread, processes
 from minirm.models import adapters, heads
-from minirm.models.bases import load_tokenizer, resolve
+from minirm.models.bases import causal_lm, load_tokenizer, resolve
 from minirm.progress import quiet_transformers
 
 SETTINGS, REFERENCE, HEAD = "minirm.json", "reference", "head.safetensors"
@@ -149,7 +149,7 @@ def read(path: Any, kind: str) -> Saved:
         elif kind == "explicit":
             model = _classifier(source)
         else:
-            model = AutoModelForCausalLM.from_pretrained(source, dtype="auto")
+            model = causal_lm(source, dtype="auto")
         has_reference = settings.pop("has_reference", False)
         if kind == "implicit":
             settings["reference"] = _read_reference(folder) if has_reference else None
@@ -191,13 +191,16 @@ def _classifier(source: str) -> Any:
     model, report = AutoModelForSequenceClassification.from_pretrained(
         source, output_loading_info=True, dtype="auto"
     )
-    if missing := sorted(k for k in report["missing_keys"] if k.startswith("score")):
-        raise ValueError(f"{source!r} holds no reward head ({missing[0]}): train one first")
+    missing = sorted(report["missing_keys"])
+    if any(name.startswith("score") for name in missing):
+        raise ValueError(f"{source!r} holds no reward head (score.weight): train one first")
+    if missing:
+        raise ValueError(f"{source!r} is no whole model: {missing[0]} is missing")
     return model
 
 
 def _with_own_head(folder: Path) -> Any:
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype="auto")
+    model = causal_lm(folder, dtype="auto")
     weight = safetensors.torch.load_file(folder / HEAD)["score.weight"]
     head = nn.Linear(weight.shape[1], 1, bias=False, dtype=weight.dtype, device="meta")
     head.weight = nn.Parameter(weight)
@@ -207,4 +210,4 @@ def _with_own_head(folder: Path) -> Any:
 def _read_reference(folder: Path) -> Any:
     if not (folder / REFERENCE).is_dir():
         return "base"  # an adapter's base, with the adapter off
-    return AutoModelForCausalLM.from_pretrained(folder / REFERENCE, dtype="auto")
+    return causal_lm(folder / REFERENCE, dtype="auto")

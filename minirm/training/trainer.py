@@ -31,6 +31,7 @@ from minirm import distributed
 from minirm.batches import Rows, epoch_batches, pair_cost, pair_rows
 from minirm.evaluation import Pairs, evaluate_encoded, sum_dtype
 from minirm.forward import upcast
+from minirm.models.adapters import check_trainable
 from minirm.pairs import EncodedPair, encode_pairs, placed
 from minirm.progress import progress_bar
 from minirm.reward_model import RewardModel
@@ -101,6 +102,7 @@ class Trainer:
                 f"model must be a reward model, got {type(model).__name__}; "
                 "wrap it first, as in ExplicitRM(model, tokenizer)"
             )
+        check_trainable(model.model)
         counts = {"epochs": epochs, "batch_size": batch_size, "log_every": log_every}
         counts |= {"micro_batch_size": micro_batch_size, "eval_every": eval_every}
         counts |= {"save_every": save_every, "keep": keep}
