@@ -118,10 +118,8 @@ def test_one_answer_has_one_reward_whoever_stands_beside_it(kind, reward, monkey
     if reward is ImplicitRM:
         for y, r in zip(LONG, together.tolist(), strict=True):
             e = rm.encode("Do you? ", y)
-            for module in rm.model.modules():  # transformers' own remembers the longest row
-                if hasattr(module, "original_max_seq_len"):
-                    module.max_seq_len_cached = module.original_max_seq_len
-            expected = 0.01 * naive_logprob(rm.model, e.prompt, e.response).item()
+            fresh = by_length(kind)  # which has not seen a longer row
+            expected = 0.01 * naive_logprob(fresh, e.prompt, e.response).item()
             assert r == pytest.approx(expected, rel=1e-5)
 
 
