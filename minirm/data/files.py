@@ -17,6 +17,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, cast
 
+from minirm.pairs import placed
+
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".parquet", ".csv", ".tsv")
 Row = Mapping[str, Any]
 Found = tuple[str, Row | ValueError]
@@ -71,9 +73,9 @@ def json_lines(lines: Iterable[bytes | str], name: str) -> Iterator[Row]:
     >>> list(json_lines(['{"a": 1}', "", '{"a": 2}'], "numbers.jsonl"))
     [{'a': 1}, {'a': 2}]
     """
-    for _, row in numbered_json_lines(lines, name):
+    for place, row in numbered_json_lines(lines, name):
         if isinstance(row, ValueError):
-            raise row
+            raise placed(row, place) from row
         yield row
 
 
@@ -88,22 +90,24 @@ def numbered_json_lines(lines: Iterable[bytes | str], name: str) -> Iterator[Fou
         if number == 1:
             line = _without_mark(line, name)
         if line.strip():
-            yield place, _parsed(line, place)
+            yield place, _parsed(line)
 
 
-def _parsed(line: bytes | str, place: str) -> Row | ValueError:
+def _parsed(line: bytes | str) -> Row | ValueError:
     try:
         text = line if isinstance(line, str) else line.decode()
         row = json.loads(text)
     except UnicodeDecodeError as error:
-        return ValueError(f"{place} is not UTF-8: {error.reason} at its byte {error.start + 1}")
+        return ValueError(f"not UTF-8: {error.reason} at its byte {error.start + 1}")
+    except json.JSONDecodeError as error:  # its own "line 1" would be taken for the file's
+        return ValueError(f"not JSON: {error.msg} (column {error.colno})")
     except (ValueError, RecursionError) as error:
-        return ValueError(f"{place} is not JSON: {error}")
-    return row if isinstance(row, dict) else _no_object(place, row)
+        return ValueError(f"not JSON: {error}")
+    return _object(row)
 
 
-def _no_object(place: str, value: Any) -> ValueError:
-    return ValueError(f"{place} is no JSON object: {repr(value)[:80]}")
+def _object(value: Any) -> Row | ValueError:
+    return value if isinstance(value, dict) else ValueError(f"no JSON object: {repr(value)[:80]}")
 
 
 def _without_mark(start: Any, name: str) -> Any:
@@ -150,8 +154,7 @@ def _list_rows(content: bytes, name: str) -> Iterator[Found]:
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{name} is not JSON: {error}") from error
     for number, row in enumerate(rows, 1):
-        place = f"{name}, row {number}"
-        yield place, row if isinstance(row, dict) else _no_object(place, row)
+        yield f"{name}, row {number}", _object(row)
 
 
 def _csv_rows(file: IO[bytes], name: str, delimiter: str) -> Iterator[Found]:
@@ -179,7 +182,7 @@ def _csv_rows(file: IO[bytes], name: str, delimiter: str) -> Iterator[Found]:
             if twice := sorted({column for column in header if header.count(column) > 1}):
                 raise ValueError(f"{place}: the header names the column {twice[0]!r} twice")
             continue
-        yield place, _csv_row(header, cells, place)
+        yield place, _csv_row(header, cells)
 
 
 def _with_first(first: bytes, rest: Iterable[bytes]) -> Iterator[bytes]:
@@ -188,13 +191,13 @@ def _with_first(first: bytes, rest: Iterable[bytes]) -> Iterator[bytes]:
     yield from rest
 
 
-def _csv_row(header: list[str], cells: list[str], place: str) -> Row | ValueError:
+def _csv_row(header: list[str], cells: list[str]) -> Row | ValueError:
     try:
         "".join(cells).encode()
     except UnicodeEncodeError:
-        return ValueError(f"{place} is not UTF-8")
+        return ValueError("not UTF-8")
     if len(cells) != len(header):
-        return ValueError(f"{place} has {len(cells)} cells, the header {len(header)}")
+        return ValueError(f"{len(cells)} cells where the header has {len(header)}")
     return dict(zip(header, cells, strict=True))
 
 

@@ -16,13 +16,13 @@ from typing import Any
 from minirm.data.files import Row
 from minirm.data.messages import (
     as_text,
-    common_turns,
     is_transcript,
-    same_turn,
+    out_of_json,
     shown,
+    three_parts,
     transcript,
 )
-from minirm.pairs import Message, PreferencePair, Text
+from minirm.pairs import PreferencePair
 
 FIELDS = (
     "prompt",
@@ -43,10 +43,11 @@ ALSO = {"prompt": "conversations", "responses": "completions", "scores": "rating
 STRINGS = "strings"
 CONVERSATIONS = "conversations"
 PARTS = "conversations in content parts"
+WRITTEN = "conversations written as JSON in strings"
 SHAREGPT = "ShareGPT conversations"
 TRANSCRIPTS = "HH transcripts"
-LISTS = "lists of chosen and rejected answers, every one of these with every one of those"
-RANKINGS = "rankings, every two answers that differ in them"
+LISTS = "lists of answers, every chosen one with every rejected one"
+RANKINGS = "rankings, every two answers that are not ranked alike"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +97,16 @@ def read_row(
         couples = list(product(*(_answers(_cell(row, field, columns)) for field in _SIDES)))
     else:
         couples = [tuple(_cell(row, field, columns) for field in _SIDES)]
+    if kind == WRITTEN:
+        prompt = out_of_json("prompt", prompt)
+        couples = [tuple(map(out_of_json, _SIDES, couples[0]))]
     if kind == TRANSCRIPTS:
         prompt = transcript("prompt", prompt) if prompt else None
-        couples = [tuple(transcript(f, v) for f, v in zip(_SIDES, couples[0], strict=True))]
+        couples = [tuple(map(transcript, _SIDES, couples[0]))]
     system = _cell(row, "system", columns) if kind == SHAREGPT or "system" in columns else None
     tools, margin = _tools(row, columns), _margin(row, columns)
-    parts = [_parts(prompt, *couple, system=system) for couple in couples]
-    pairs = [PreferencePair(*texts, tools, margin, origin) for texts in parts]
+    texts = [three_parts(prompt, *couple, system=system) for couple in couples]
+    pairs = [PreferencePair(*three, tools, margin, origin) for three in texts]
     return Reading(kind, pairs, ties)
 
 
@@ -144,6 +148,10 @@ def _recognised(row: Row, columns: Mapping[str, str]) -> str:
     if _is_list_of_answers(chosen) or _is_list_of_answers(rejected):
         return LISTS
     if isinstance(chosen, str) and isinstance(rejected, str):
+        if all(side.lstrip().startswith("[") for side in (chosen, rejected)) and not any(
+            isinstance(out_of_json(field, row[name]), str) for field, name in names.items()
+        ):
+            return WRITTEN
         dialogues = is_transcript(chosen) or is_transcript(rejected)
         return TRANSCRIPTS if dialogues and (not prompt or is_transcript(prompt)) else STRINGS
     for kind, told in ((SHAREGPT, _is_from_value), (PARTS, _is_in_parts)):
@@ -191,76 +199,6 @@ def _ranked(row: Row, columns: Mapping[str, str]) -> tuple[list[tuple[Any, ...]]
     ranked = list(zip((as_text("response", r) for r in responses), numbers, strict=True))
     couples = [(a, b) for (a, x), (b, y) in permutations(ranked, 2) if x > y and a != b]
     return couples, math.comb(len(ranked), 2) - len(couples)
-
-
-def _parts(prompt: Any, chosen: Any, rejected: Any, *, system: Any) -> tuple[Text, Text, Text]:
-    """Prompt, chosen and rejected as the library has them."""
-    chosen, rejected = as_text("chosen", chosen), as_text("rejected", rejected)
-    if isinstance(chosen, str) != isinstance(rejected, str):
-        raise TypeError("chosen and rejected must both be strings or both be conversations")
-    if chosen == rejected:
-        raise ValueError("chosen and rejected are the same, so no reward can tell them apart")
-    if isinstance(chosen, str) and isinstance(prompt, str) and not system:
-        return as_text("prompt", prompt), chosen, rejected
-    if isinstance(chosen, str):
-        if prompt is None or prompt == []:
-            raise ValueError(
-                "two strings need a prompt, and there is none: name its column "
-                "(--columns prompt=...)"
-            )
-        chosen, rejected = ([{"role": "assistant", "content": t}] for t in (chosen, rejected))
-    prompt, chosen, rejected = _from_conversations(prompt, chosen, rejected)
-    return _with_system(prompt, system), chosen, rejected
-
-
-def _from_conversations(
-    prompt: Any, chosen: Sequence[Message], rejected: Sequence[Message]
-) -> tuple[Sequence[Message], Sequence[Message], Sequence[Message]]:
-    """Split off the turns in common; a prompt column must agree with them, or stand for them."""
-    common = common_turns(chosen, rejected)
-    chosen, rejected = chosen[len(common) :], rejected[len(common) :]
-    for field, turns in (("chosen", chosen), ("rejected", rejected)):
-        if turns[0]["role"] != "assistant":
-            raise ValueError(
-                f"{field} goes on with a turn of {turns[0]['role']!r} where the two conversations "
-                "part; they must share every turn before an assistant's"
-            )
-    if not prompt:
-        if not common:
-            raise ValueError("there is no prompt: no column, and no turn that both begin with")
-        return common, chosen, rejected
-    return _agreed(as_text("prompt", prompt), common), chosen, rejected
-
-
-def _agreed(given: Text, common: Sequence[Message]) -> Sequence[Message]:
-    """The prompt's column and the turns in common, as one prompt."""
-    if isinstance(given, str):
-        if not common:
-            return [{"role": "user", "content": given}]
-        said = [str(turn.get("content")).strip() for turn in common if turn["role"] == "user"]
-        if given.strip() not in said:
-            raise ValueError(f"the prompt is {shown(given)}, the conversations begin with another")
-        return common
-    if not common:
-        return given
-    if len(given) <= len(common) and all(map(same_turn, given, common)):
-        return common
-    if given[-1]["role"] == "user" and common[0]["role"] == "assistant":
-        return [*given, *common]
-    raise ValueError("the prompt's turns and the turns that both conversations begin with differ")
-
-
-def _with_system(prompt: Sequence[Message], system: Any) -> Sequence[Message]:
-    if not system:
-        return prompt
-    if not isinstance(system, str):
-        raise TypeError(f"the system must be a string, got {shown(system)}")
-    turn = {"role": "system", "content": system}
-    if prompt[0]["role"] != "system":
-        return [turn, *prompt]
-    if not same_turn(prompt[0], turn):
-        raise ValueError("the system's column and the system's turn of the prompt differ")
-    return prompt
 
 
 def _tools(row: Row, columns: Mapping[str, str]) -> list[Any] | None:

@@ -6,6 +6,7 @@ become the usual one here; every other field of a message is kept for the chat t
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -41,7 +42,7 @@ def as_text(field: str, value: Any) -> Text:
     """A cell as a string, or as a list of messages that each have a role.
 
     Args:
-        field: "prompt", "chosen" or "rejected", for errors; only a prompt may be empty.
+        field: "prompt", "chosen" or "rejected", for errors; of strings only a prompt may be empty.
         value: a string, a message, or a list of messages.
 
     Raises:
@@ -59,10 +60,7 @@ def as_text(field: str, value: Any) -> Text:
         value = [value]
     if not isinstance(value, Sequence) or isinstance(value, bytes) or not value:
         raise TypeError(f"the {field} must be a string or a list of messages, got {shown(value)}")
-    turns = [_message(field, message) for message in value]
-    if field != "prompt" and not any(t.get("content") or t.get("tool_calls") for t in turns):
-        raise ValueError(f"the {field} is empty")
-    return turns
+    return [_message(field, message) for message in value]
 
 
 def _message(field: str, message: Any) -> dict[str, Any]:
@@ -101,6 +99,29 @@ def _whole(field: str, text: str) -> str:
         half = text[error.start]
         raise ValueError(f"the {field} holds half a character, {half!r} alone") from error
     return text
+
+
+def out_of_json(field: str, value: Any) -> Any:
+    """A conversation that is written as JSON in a string, as a CSV has to; else ``value`` itself.
+
+    >>> out_of_json("chosen", '[{"role": "user", "content": "Hi?"}]')
+    [{'role': 'user', 'content': 'Hi?'}]
+    """
+    if not isinstance(value, str) or not re.match(r"\s*\[\s*\{", value):
+        return value
+    try:
+        turns = json.loads(value)
+    except ValueError:
+        if re.search(r"'(role|from)': '", value):  # what str() makes of a list
+            raise ValueError(
+                f"the {field} seems to be messages, and is no JSON: {shown(value)}"
+            ) from None
+        return value
+    spelt = all(
+        isinstance(turn, dict) and ({"role", "content"} <= turn.keys() or "from" in turn)
+        for turn in turns
+    )
+    return turns if spelt else value
 
 
 def is_transcript(value: Any) -> bool:
@@ -159,6 +180,94 @@ def common_turns(chosen: Sequence[Message], rejected: Sequence[Message]) -> list
             break
         common.append({name: v for name, v in a.items() if name in READ or b.get(name) == v})
     return common
+
+
+def three_parts(
+    prompt: Any, chosen: Any, rejected: Any, *, system: Any = None
+) -> tuple[Text, Text, Text]:
+    """Prompt, chosen and rejected: all three strings, or all three conversations.
+
+    Args:
+        prompt: a string, messages, or None where two conversations begin with it.
+        chosen: a string, a message or messages; a string that answers messages becomes a turn.
+        rejected: the same.
+        system: the text of a first turn, for conversations; None for none.
+
+    Raises:
+        TypeError, ValueError: they do not fit together, or one is empty.
+
+    >>> prompt, chosen, _ = three_parts([{"role": "user", "content": "Hi?"}], "Hello.", "No.")
+    >>> chosen
+    [{'role': 'assistant', 'content': 'Hello.'}]
+    """
+    chosen, rejected = as_text("chosen", chosen), as_text("rejected", rejected)
+    if isinstance(chosen, str) != isinstance(rejected, str):
+        raise TypeError("chosen and rejected must both be strings or both be conversations")
+    if chosen == rejected:
+        raise ValueError("chosen and rejected are the same, so no reward can tell them apart")
+    if isinstance(chosen, str) and isinstance(prompt, str) and not system:
+        return as_text("prompt", prompt), chosen, rejected
+    if isinstance(chosen, str):
+        if prompt is None or prompt == []:
+            raise ValueError(
+                "two strings need a prompt, and there is none: name its column "
+                "(--columns prompt=...)"
+            )
+        chosen, rejected = ([{"role": "assistant", "content": t}] for t in (chosen, rejected))
+    prompt, chosen, rejected = _from_conversations(prompt, chosen, rejected)
+    return _with_system(prompt, system), chosen, rejected
+
+
+def _from_conversations(
+    prompt: Any, chosen: Sequence[Message], rejected: Sequence[Message]
+) -> tuple[Sequence[Message], Sequence[Message], Sequence[Message]]:
+    """Split off the turns in common; a prompt column must agree with them, or stand for them."""
+    common = common_turns(chosen, rejected)
+    chosen, rejected = chosen[len(common) :], rejected[len(common) :]
+    for field, turns in (("chosen", chosen), ("rejected", rejected)):
+        if turns[0]["role"] != "assistant":
+            raise ValueError(
+                f"{field} goes on with a turn of {turns[0]['role']!r} where the two conversations "
+                "part; they must share every turn before an assistant's"
+            )
+        if not any(turn.get("content") or turn.get("tool_calls") for turn in turns):
+            raise ValueError(f"the {field} is empty")
+    if not prompt:
+        if not common:
+            raise ValueError("there is no prompt: no column, and no turn that both begin with")
+        return common, chosen, rejected
+    return _agreed(as_text("prompt", prompt), common), chosen, rejected
+
+
+def _agreed(given: Text, common: Sequence[Message]) -> Sequence[Message]:
+    """The prompt's column and the turns in common, as one prompt."""
+    if isinstance(given, str):
+        if not common:
+            return [{"role": "user", "content": given}]
+        said = [str(turn.get("content")).strip() for turn in common if turn["role"] == "user"]
+        if given.strip() not in said:
+            raise ValueError(f"the prompt is {shown(given)}, the conversations begin with another")
+        return common
+    if not common:
+        return given
+    if len(given) <= len(common) and all(map(same_turn, given, common)):
+        return common
+    if given[-1]["role"] == "user" and common[0]["role"] == "assistant":
+        return [*given, *common]
+    raise ValueError("the prompt's turns and the turns that both conversations begin with differ")
+
+
+def _with_system(prompt: Sequence[Message], system: Any) -> Sequence[Message]:
+    if not system:
+        return prompt
+    if not isinstance(system, str):
+        raise TypeError(f"the system must be a string, got {shown(system)}")
+    turn = {"role": "system", "content": system}
+    if prompt[0]["role"] != "system":
+        return [turn, *prompt]
+    if not same_turn(prompt[0], turn):
+        raise ValueError("the system's column and the system's turn of the prompt differ")
+    return prompt
 
 
 def shown(value: Any) -> str:

@@ -126,8 +126,8 @@ def load_preferences(
             reading = read_row(row, columns, origin=place)
         except (TypeError, ValueError) as error:
             if bad_rows == "error":
-                raise (error if error is row else placed(error, place)) from error
-            dropped[place] = str(error).removeprefix(f"{place} ")
+                raise placed(error, place) from error
+            dropped[place] = str(error)
             continue
         pairs += reading.pairs
         rows += [row] * len(reading.pairs)
