@@ -96,7 +96,7 @@ def numbered_json_lines(lines: Iterable[bytes | str], name: str) -> Iterator[Fou
 def _parsed(line: bytes | str) -> Row | ValueError:
     try:
         text = line if isinstance(line, str) else line.decode()
-        row = json.loads(text)
+        row = json.loads(text.rstrip("\r\n"))
     except UnicodeDecodeError as error:
         return ValueError(f"not UTF-8: {error.reason} at its byte {error.start + 1}")
     except json.JSONDecodeError as error:  # its own "line 1" would be taken for the file's
