@@ -104,7 +104,7 @@ def read_row(
         prompt = transcript("prompt", prompt) if prompt else None
         couples = [tuple(map(transcript, _SIDES, couples[0]))]
     system = _cell(row, "system", columns) if kind == SHAREGPT or "system" in columns else None
-    tools, margin = _tools(row, columns), _margin(row, columns)
+    tools, margin = as_tools(_cell(row, "tools", columns)), _margin(row, columns)
     texts = [three_parts(prompt, *couple, system=system) for couple in couples]
     pairs = [PreferencePair(*three, tools, margin, origin) for three in texts]
     return Reading(kind, pairs, ties)
@@ -115,6 +115,28 @@ def checked_columns(columns: Mapping[str, str] | None) -> Mapping[str, str]:
     if unknown := sorted(set(columns or {}) - set(FIELDS)):
         raise ValueError(f"columns are named for {', '.join(FIELDS)}; got {', '.join(unknown)}")
     return columns or {}
+
+
+def as_tools(given: Any) -> list[Any] | None:
+    """A list of tools for a chat template, or the JSON of one; None where there is none.
+
+    Raises:
+        TypeError, ValueError: it is something else.
+
+    >>> as_tools('[{"name": "add"}]'), as_tools("[]")
+    ([{'name': 'add'}], None)
+    """
+    tools = given
+    if isinstance(given, str) and given.strip():
+        try:
+            tools = json.loads(given)
+        except ValueError as error:
+            raise ValueError(f"the tools are not JSON: {error}") from error
+    if not tools or (isinstance(tools, str) and not tools.strip()):
+        return None
+    if not isinstance(tools, list) or not all(isinstance(tool, Mapping) for tool in tools):
+        raise TypeError(f"the tools must be a list of objects, or the JSON of one: {shown(given)}")
+    return tools
 
 
 _SIDES = ("chosen", "rejected")
@@ -133,8 +155,20 @@ def _recognised(row: Row, columns: Mapping[str, str]) -> str:
     several = "responses" in columns or not (set(names.values()) & row.keys())
     if several and _cell(row, "responses", columns) is not None:
         return RANKINGS
-    if "responses" in columns:
-        names = {"responses": columns["responses"]}
+    _check_columns(row, {"responses": columns["responses"]} if "responses" in columns else names)
+    chosen, rejected = (row[name] for name in names.values())
+    prompt = _cell(row, "prompt", columns)
+    if _is_list_of_answers(chosen) or _is_list_of_answers(rejected):
+        return LISTS
+    if isinstance(chosen, str) and isinstance(rejected, str):
+        return _recognised_strings(prompt, chosen, rejected)
+    for kind, told in ((SHAREGPT, _is_from_value), (PARTS, _is_in_parts)):
+        if any(told(message) for text in (prompt, chosen, rejected) for message in _turns(text)):
+            return kind
+    return CONVERSATIONS
+
+
+def _check_columns(row: Row, names: Mapping[str, str]) -> None:
     for field, name in names.items():
         if name not in row:
             raise ValueError(
@@ -143,21 +177,17 @@ def _recognised(row: Row, columns: Mapping[str, str]) -> str:
             )
         if row[name] is None:
             raise ValueError(f"the {field} is null")
-    chosen, rejected = (row[name] for name in names.values())
-    prompt = _cell(row, "prompt", columns)
-    if _is_list_of_answers(chosen) or _is_list_of_answers(rejected):
-        return LISTS
-    if isinstance(chosen, str) and isinstance(rejected, str):
-        if all(side.lstrip().startswith("[") for side in (chosen, rejected)) and not any(
-            isinstance(out_of_json(field, row[name]), str) for field, name in names.items()
-        ):
-            return WRITTEN
-        dialogues = is_transcript(chosen) or is_transcript(rejected)
-        return TRANSCRIPTS if dialogues and (not prompt or is_transcript(prompt)) else STRINGS
-    for kind, told in ((SHAREGPT, _is_from_value), (PARTS, _is_in_parts)):
-        if any(told(message) for text in (prompt, chosen, rejected) for message in _turns(text)):
-            return kind
-    return CONVERSATIONS
+
+
+def _recognised_strings(prompt: Any, chosen: str, rejected: str) -> str:
+    sides = {"chosen": chosen, "rejected": rejected}
+    if all(side.lstrip().startswith("[") for side in sides.values()) and not any(
+        isinstance(out_of_json(field, side), str) for field, side in sides.items()
+    ):
+        return WRITTEN
+    dialogues = is_transcript(chosen) or is_transcript(rejected)
+    # With a prompt of its own, "Human: ..." may be an answer like any other.
+    return TRANSCRIPTS if dialogues and (not prompt or is_transcript(prompt)) else STRINGS
 
 
 def _is_list_of_answers(value: Any) -> bool:
@@ -199,20 +229,6 @@ def _ranked(row: Row, columns: Mapping[str, str]) -> tuple[list[tuple[Any, ...]]
     ranked = list(zip((as_text("response", r) for r in responses), numbers, strict=True))
     couples = [(a, b) for (a, x), (b, y) in permutations(ranked, 2) if x > y and a != b]
     return couples, math.comb(len(ranked), 2) - len(couples)
-
-
-def _tools(row: Row, columns: Mapping[str, str]) -> list[Any] | None:
-    tools = given = _cell(row, "tools", columns)
-    if isinstance(given, str) and given.strip():
-        try:
-            tools = json.loads(given)
-        except ValueError as error:
-            raise ValueError(f"the tools are not JSON: {error}") from error
-    if not tools:
-        return None
-    if not isinstance(tools, list) or not all(isinstance(tool, Mapping) for tool in tools):
-        raise TypeError(f"the tools must be a list of objects, or the JSON of one: {shown(given)}")
-    return tools
 
 
 def _margin(row: Row, columns: Mapping[str, str]) -> float:

@@ -114,7 +114,8 @@ def out_of_json(field: str, value: Any) -> Any:
     except ValueError:
         if re.search(r"'(role|from)': '", value):  # what str() makes of a list
             raise ValueError(
-                f"the {field} seems to be messages, and is no JSON: {shown(value)}"
+                f"the {field} seems to be messages as Python prints them, which is no JSON; save "
+                f"the data as JSON lines: {shown(value)}"
             ) from None
         return value
     spelt = all(

@@ -139,7 +139,7 @@ def test_conversations_may_be_written_as_json_in_strings():
     assert read_row(row).format == "conversations written as JSON in strings"
     lists = {"prompt": "Q ", "chosen": "[1, 2]", "rejected": '[{"a": 1}]'}  # answers, not messages
     assert texts(lists) == [("Q ", "[1, 2]", '[{"a": 1}]')]
-    with pytest.raises(ValueError, match="the chosen seems to be messages, and is no JSON"):
+    with pytest.raises(ValueError, match="the chosen seems to be messages as Python prints them"):
         read_row({"prompt": "Q", "chosen": str(GOOD), "rejected": str(BAD)})
 
 
@@ -273,7 +273,7 @@ TOOLS = [{"type": "function", "function": {"name": "add"}}]
         ('[{"type": "function", "function": {"name": "add"}}]', TOOLS),
         (None, None),
         ([], None),
-        ("", None),
+        (" ", None),
         ("[]", None),
     ],
 )
