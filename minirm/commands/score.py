@@ -18,7 +18,7 @@ from minirm.commands.shared import (
     open_reward,
     unescaped,
 )
-from minirm.data.preferences import json_lines
+from minirm.data.files import json_lines
 from minirm.reward_model import RewardModel
 
 

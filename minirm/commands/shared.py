@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -91,18 +92,20 @@ def read_pairs(
     source: str, options: argparse.Namespace, split: str | None = None
 ) -> tuple[list[PreferencePair], list[Any]]:
     """Pairs and rows of ``source`` as ``add_data_arguments`` was answered, or of another split."""
-    from minirm.data.preferences import load_preferences
+    from minirm.data.preferences import glued_strings, load_preferences
 
-    return load_preferences(
+    separator = unescaped(options.separator)
+    loaded = load_preferences(
         source,
         split=split or options.split,
         config=options.data_config,
         columns=options.columns,
-        chat=options.chat,
-        separator=unescaped(options.separator),
         bad_rows=options.bad_rows,
         limit=options.limit,
     )
+    if warning := glued_strings(loaded.pairs, separator=separator, chat=options.chat):
+        print(f"{source}: {warning}", file=sys.stderr)
+    return loaded.pairs, loaded.rows
 
 
 def unescaped(text: str) -> str:

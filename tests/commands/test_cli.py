@@ -336,7 +336,7 @@ def test_a_failed_run_is_one_line_and_status_1(here, capsys):
     Path("pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in bad))
     assert call(*TRAIN, "--reward", "explicit") == 1
     said = capsys.readouterr().err
-    assert said.startswith("minirm: pairs.jsonl, row 8: chosen and rejected are the same")
+    assert said.startswith("minirm: pairs.jsonl, line 9: chosen and rejected are the same")
     assert said.count("\n") == 1
 
 

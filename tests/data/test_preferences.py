@@ -1,13 +1,12 @@
-"""Data from outside: files, columns, conversations, bad rows, and the real sets where present."""
+"""Loading: what is kept, left out and said aloud of a whole file, and the real sets."""
 
 import json
-import sys
 
 import pytest
 from tiny import assistant, user
 
 from minirm import PreferencePair
-from minirm.data.preferences import as_pair, load_preferences
+from minirm.data.preferences import Loaded, glued_strings, load_preferences
 
 ROW = {"prompt": "Q ", "chosen": "A", "rejected": "B"}
 ROWS = [ROW, {"prompt": "R ", "chosen": "C", "rejected": "D", "kind": "x"}]
@@ -19,195 +18,170 @@ def lines(path, rows):
     return path
 
 
-def test_json_lines_and_a_json_list_are_read_alike_with_their_other_columns(tmp_path):
-    (tmp_path / "list.json").write_text(json.dumps(ROWS, indent=1))
-    text = "\n".join(json.dumps(row) for row in ROWS) + "\n\n"
-    for name in ("a.jsonl", "a.json", "a.txt"):
-        (tmp_path / name).write_text(text)
-    for name in ("a.jsonl", "a.json", "a.txt", "list.json"):
-        pairs, rows = load_preferences(tmp_path / name)
-        assert (pairs, rows) == (PAIRS, ROWS)
-
-
-@pytest.mark.needs("pyarrow")
-def test_parquet_is_read_strings_and_conversations(tmp_path):
-    import pyarrow
-    from pyarrow import parquet
-
-    talk = {"prompt": user("Q"), "chosen": assistant("A"), "rejected": assistant("B")}
-    for name, rows in (("strings", [ROW, ROW]), ("talk", [talk])):
-        parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / f"{name}.parquet")
-    assert load_preferences(tmp_path / "strings.parquet")[0] == PAIRS[:1] * 2
-    assert load_preferences(tmp_path / "talk.parquet")[0] == [PreferencePair(**talk)]
-
-
-def test_a_dataset_is_loaded_by_its_name_part_and_split(monkeypatch):
-    class datasets:
-        @staticmethod
-        def load_dataset(name, config, split):
-            asked.append((name, config, split))
-            return iter(ROWS)
-
-    asked = []
-    monkeypatch.setitem(sys.modules, "datasets", datasets)
-    assert load_preferences("owner/name", split="test_prefs")[0] == PAIRS
-    assert load_preferences("owner/name", config="hard")[0] == PAIRS
-    assert asked == [("owner/name", None, "test_prefs"), ("owner/name", "hard", "train")]
-
-
-@pytest.mark.parametrize(
-    ("source", "package"), [("owner/name", "datasets"), ("x.parquet", "pyarrow")]
-)
-def test_a_missing_package_is_an_error_that_names_it(source, package, monkeypatch, tmp_path):
-    monkeypatch.setitem(sys.modules, package, None)
-    if source.endswith("parquet"):
-        source = tmp_path / source
-        source.write_bytes(b"PAR1")
-    with pytest.raises(ModuleNotFoundError, match=rf"package {package}: pip install minirm\[hub"):
-        load_preferences(source)
-
-
-@pytest.mark.parametrize("source", ["nowhere.jsonl", "./folder", "/a/b", "a/b/c", "."])
-def test_a_file_that_is_not_there_is_an_error_that_repeats_it(source):
-    with pytest.raises(FileNotFoundError, match=source.replace(".", r"\.")):
-        load_preferences(source)
-
-
-def test_unusual_columns_are_named():
-    row = {"question": "Q ", "better": "A", "worse": "B"}
-    columns = {"prompt": "question", "chosen": "better", "rejected": "worse"}
-    assert as_pair(row, columns) == PAIRS[0]
-    with pytest.raises(ValueError, match="no column 'chosen'; it has"):
-        as_pair(row)
-    with pytest.raises(ValueError, match="got answer"):
-        as_pair(row, {"answer": "better"})
-
-
-def test_strings_become_turns_or_get_a_separator_where_asked():
-    assert as_pair(ROW, chat=True) == PreferencePair(user("Q "), assistant("A"), assistant("B"))
-    row = ROW | {"prompt": "Q"}
-    assert as_pair(row, separator="\n").prompt == "Q\n"
-    assert as_pair(ROW | {"prompt": "Q\n"}, separator="\n").prompt == "Q\n"
-    assert as_pair(row).prompt == "Q"
-
-
-def test_prompts_that_run_into_their_responses_are_pointed_out_once(tmp_path, capsys):
-    rows = [ROW | {"prompt": "Why?"}] * 3
-    load_preferences(lines(tmp_path / "a.jsonl", rows))
-    assert capsys.readouterr().err.count("'Why?A'; see separator=") == 1
-    load_preferences(lines(tmp_path / "a.jsonl", rows), separator=" ")
-    load_preferences(lines(tmp_path / "a.jsonl", ROWS))
+def test_pairs_come_with_their_rows_and_nothing_is_said_of_what_is_as_expected(tmp_path, capsys):
+    file = lines(tmp_path / "a.jsonl", ROWS)
+    loaded = load_preferences(file)
+    assert (loaded.pairs, loaded.rows, dict(loaded.formats)) == (PAIRS, ROWS, {"strings": 2})
+    assert (loaded.dropped, loaded.ties, loaded.notes()) == ({}, 0, [])
+    talk = {"prompt": "Q", "chosen": assistant("A"), "rejected": assistant("B")}
+    assert load_preferences(lines(tmp_path / "b.jsonl", [talk])).pairs[0].prompt == user("Q")
     assert capsys.readouterr().err == ""
 
 
-# ------------------------------------------------------------------------- conversations
+@pytest.mark.needs("pyarrow")
+def test_conversations_of_a_parquet_are_those_of_its_json_lines(tmp_path):
+    import pyarrow
+    from pyarrow import parquet
 
-GOOD, BAD = assistant("good"), assistant("bad")
-HISTORY = user("one") + assistant("two") + user("three")
-SPOKEN = {
-    "UltraFeedback: the prompt as a string, and again as the first turn": (
-        {"prompt": "Q", "chosen": user("Q") + GOOD, "rejected": user("Q") + BAD},
-        user("Q"),
-    ),
-    "the prompt in the conversations alone": (
-        {"chosen": user("Q") + GOOD, "rejected": user("Q") + BAD},
-        user("Q"),
-    ),
-    "a string prompt, and answers alone": (
-        {"prompt": "Q", "chosen": GOOD, "rejected": BAD},
-        user("Q"),
-    ),
-    "three parts": ({"prompt": HISTORY, "chosen": GOOD, "rejected": BAD}, HISTORY),
-    "a prompt of turns, and again": (
-        {"prompt": HISTORY, "chosen": HISTORY + GOOD, "rejected": HISTORY + BAD},
-        HISTORY,
-    ),
-    "several turns before they part": (
-        {"prompt": "one", "chosen": HISTORY + GOOD, "rejected": HISTORY + BAD},
-        HISTORY,
-    ),
-    "with a system's turn": (
+    call = {"role": "assistant", "content": None, "tool_calls": [{"function": {"name": "f"}}]}
+    rows = [
+        {"prompt": user("Q"), "chosen": assistant("A"), "rejected": assistant("B"), "tools": None},
         {
-            "prompt": "Q",
-            "chosen": [{"role": "system", "content": "S"}, *user("Q"), *GOOD],
-            "rejected": [{"role": "system", "content": "S"}, *user("Q"), *BAD],
+            "prompt": user("R"),
+            "chosen": [call],
+            "rejected": assistant("B"),
+            "tools": [{"name": "f"}],
         },
-        [{"role": "system", "content": "S"}, *user("Q")],
+    ]
+    parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "a.parquet")
+    found = load_preferences(tmp_path / "a.parquet").pairs
+    assert found == load_preferences(lines(tmp_path / "a.jsonl", rows)).pairs
+    assert found[1] == PreferencePair(user("R"), [call], assistant("B"), [{"name": "f"}])
+
+
+def test_a_csv_is_loaded_with_its_margin_and_its_conversations(tmp_path):
+    file = tmp_path / "a.csv"
+    file.write_text('prompt,chosen,rejected,gap\n"Q, or\nR? ",A,B,0.5\nQ ,A,B,2\n')
+    loaded = load_preferences(file, columns={"margin": "gap"})
+    assert loaded.pairs == [
+        PreferencePair("Q, or\nR? ", "A", "B", margin=0.5),
+        PreferencePair("Q ", "A", "B", margin=2.0),
+    ]
+    assert [pair.origin for pair in loaded.pairs] == [f"{file}, line 2", f"{file}, line 4"]
+
+
+# ------------------------------------------------------------------------------ said aloud
+
+TALK = {"chosen": "\n\nHuman: Q\n\nAssistant: A", "rejected": "\n\nHuman: Q\n\nAssistant: B"}
+SAID = {
+    "one format": ([TALK] * 3, "read as HH transcripts\n"),
+    "two formats": ([TALK, TALK, ROW], "read as HH transcripts (2 rows); strings (1 rows)\n"),
+    "a margin": ([ROW, ROW | {"margin": 1}], "the column 'margin' is not used; to use it, name it"),
+    "a system": ([ROW | {"system": "S"}], "the column 'system' is not used; to use it, name it"),
+    "ties": (
+        [{"prompt": "Q ", "completions": list("abc"), "ratings": [1, 1, 0]}, ROW],
+        "left out 1 couples of answers that are ranked or worded alike",
     ),
-}  # fmt: skip
+}
 
 
-@pytest.mark.parametrize("case", SPOKEN)
-def test_conversations_are_split_where_they_part(case):
-    row, prompt = SPOKEN[case]
-    assert as_pair(row) == PreferencePair(prompt, GOOD, BAD)
+@pytest.mark.parametrize("case", SAID)
+def test_what_is_not_as_expected_is_said_once_with_the_source(case, tmp_path, capsys):
+    rows, sentence = SAID[case]
+    file = lines(tmp_path / "a.jsonl", rows)
+    notes = load_preferences(file).notes()
+    said = capsys.readouterr().err
+    assert said.count(f"{file}: {sentence}") == 1
+    assert said.splitlines() == notes
 
 
-def test_fields_of_messages_that_nobody_asked_for_are_no_difference():
-    row = {
-        "chosen": [{"role": "user", "content": "Q", "id": 1}, *GOOD],
-        "rejected": [{"role": "user", "content": "Q", "id": 2}, *BAD],
-    }
-    assert as_pair(row) == PreferencePair(user("Q"), GOOD, BAD)
+def test_columns_that_were_named_or_belong_to_their_format_are_no_news(tmp_path, capsys):
+    file = lines(tmp_path / "a.jsonl", [ROW | {"margin": 1, "gap": 2}])
+    load_preferences(file, columns={"margin": "margin"})
+    load_preferences(file, columns={"margin": "gap"})
+    turns = {"conversations": {"from": "human", "value": "Q"}, "system": "S"}
+    turns |= {"chosen": {"from": "gpt", "value": "A"}, "rejected": {"from": "gpt", "value": "B"}}
+    load_preferences(lines(tmp_path / "b.jsonl", [turns]))
+    assert capsys.readouterr().err == f"{tmp_path / 'b.jsonl'}: read as ShareGPT conversations\n"
 
 
-REFUSED = {
-    "t08: two strings with no prompt": (
-        {"chosen": "Q A", "rejected": "Q B"},
-        "prompt that is a string",
-    ),
-    "another prompt than the turns": (
-        {"prompt": "P", "chosen": user("Q") + GOOD, "rejected": user("Q") + BAD},
-        "the conversations begin with another",
-    ),
-    "other turns than the prompt": (
-        {"prompt": user("P"), "chosen": user("Q") + GOOD, "rejected": user("Q") + BAD},
-        "differ",
-    ),
-    "parting at a user's turn": (
-        {"chosen": user("Q") + GOOD, "rejected": user("R") + BAD},
-        "chosen goes on with a turn of 'user'",
-    ),
-    "no prompt at all": ({"chosen": GOOD, "rejected": BAD}, "there is no prompt"),
-    "a string and a conversation": (
-        {"prompt": "Q", "chosen": GOOD, "rejected": "B"},
-        "must both be",
-    ),
-    "the same twice": (ROW | {"rejected": "A"}, "are the same"),
-    "an empty answer": (ROW | {"rejected": ""}, "the rejected is empty"),
-    "nothing": (ROW | {"rejected": None}, "no column 'rejected'"),
-    "a number": (ROW | {"rejected": 3}, "must be a string or a list of messages, got 3"),
-    "a message without a role": (ROW | {"chosen": [{"content": "A"}]}, "has a role and a content"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("case", REFUSED)
-def test_t21_a_row_that_makes_no_pair_is_named_or_left_out_and_counted(case, tmp_path, capsys):
-    row, complaint = REFUSED[case]
-    file = lines(tmp_path / "a.jsonl", [ROW, row, ROW])
-    with pytest.raises((ValueError, TypeError), match=rf"row 1: .*{complaint}"):
+def test_of_several_processes_one_speaks(tmp_path, capsys, monkeypatch):
+    file = lines(tmp_path / "a.jsonl", [TALK])
+    for rank, times in (("0", 1), ("1", 0), ("7", 0)):
+        monkeypatch.setenv("RANK", rank)
         load_preferences(file)
-    pairs, rows = load_preferences(file, bad_rows="drop")
-    assert (len(pairs), rows) == (2, [ROW, ROW])
-    assert "left out 1 of 3 rows; the first:" in capsys.readouterr().err
+        assert capsys.readouterr().err.count("read as HH transcripts") == times
+
+
+def test_what_was_left_out_is_counted_and_named_by_its_lines(tmp_path, capsys):
+    file = tmp_path / "a.jsonl"
+    good = json.dumps(ROW)
+    file.write_text("\n".join([good, "", "{", "[]", good, json.dumps(ROW | {"chosen": ""})]))
+    loaded = load_preferences(file, bad_rows="drop")
+    assert [pair.origin for pair in loaded.pairs] == [f"{file}, line {n}" for n in (1, 5)]
+    broken = loaded.dropped[f"{file}, line 3"]
+    assert broken.startswith("not JSON: Expecting")
+    assert broken.endswith("(column 2)")
+    assert loaded.dropped == {
+        f"{file}, line 3": broken,
+        f"{file}, line 4": "no JSON object: []",
+        f"{file}, line 6": "the chosen is empty",
+    }
+    said = f"{file}: left out 3 of 5 rows: line 3, line 4, line 6; the first: not JSON: Expecting"
+    assert said in capsys.readouterr().err
+    with pytest.raises(ValueError, match=r"a\.jsonl, line 3: not JSON: Expecting"):
+        load_preferences(file)
+
+
+def test_of_many_rows_left_out_ten_are_named():
+    dropped = {f"x.csv, line {n}": f"reason {n}" for n in range(2, 302)}
+    (note,) = Loaded("x.csv", [], [], {"strings": 700}, dropped).notes()
+    places = ", ".join(f"line {n}" for n in range(2, 12))
+    assert note == f"x.csv: left out 300 of 1000 rows: {places}, ...; the first: reason 2"
+
+
+def test_the_row_of_a_ranking_stands_beside_each_of_its_pairs(tmp_path):
+    ranking = {"prompt": "Q ", "responses": list("abc"), "ranks": [1, 2, 3], "kind": "x"}
+    tied = {"prompt": "Q ", "responses": list("ab"), "ranks": [1, 1]}
+    file = lines(tmp_path / "a.jsonl", [ROW, tied, ranking])
+    loaded = load_preferences(file)
+    assert loaded.rows == [ROW, ranking, ranking, ranking]
+    assert [pair.origin for pair in loaded.pairs] == [f"{file}, line {n}" for n in (1, 3, 3, 3)]
+    assert loaded.ties == 1
     with pytest.raises(ValueError, match="holds no preference pair"):
-        load_preferences(lines(tmp_path / "b.jsonl", [row]), bad_rows="drop")
+        load_preferences(lines(file, [tied]))
 
 
-@pytest.mark.parametrize(
-    ("text", "complaint"), [("{", "line 1 is not JSON"), ("[1]\n", "line 1 is no JSON object")]
-)
-def test_a_line_that_is_no_object_is_named(text, complaint, tmp_path):
-    (tmp_path / "a.jsonl").write_text(text)
-    with pytest.raises(ValueError, match=complaint):
-        load_preferences(tmp_path / "a.jsonl")
+# ------------------------------------------------------------------------------ bad calls
+
+
+def test_a_column_that_no_row_has_is_an_error(tmp_path):
+    file = lines(tmp_path / "a.jsonl", ROWS)
+    for columns in ({"tools": "functions"}, {"system": "functions"}):
+        with pytest.raises(ValueError, match=r"no row has a column 'functions'; there are \['ch"):
+            load_preferences(file, columns=columns)
+    with pytest.raises(ValueError, match=r"line 1: no column 'functions'; it has \['chosen', "):
+        load_preferences(file, columns={"chosen": "functions"})
+    with pytest.raises(ValueError, match=r"columns are named for prompt, .*; got topic"):
+        load_preferences(file, columns={"topic": "kind"})
+    with pytest.raises(ValueError, match=r"bad_rows must be .*, got 'skip'"):
+        load_preferences(file, bad_rows="skip")
 
 
 def test_a_limit_reads_no_further(tmp_path):
-    (tmp_path / "a.jsonl").write_text(json.dumps(ROW) + "\n" + json.dumps(ROWS[1]) + "\nnot JSON")
-    assert load_preferences(tmp_path / "a.jsonl", limit=1)[0] == PAIRS[:1]
-    with pytest.raises(ValueError, match="line 3"):
-        load_preferences(tmp_path / "a.jsonl")
+    file = tmp_path / "a.jsonl"
+    file.write_text(json.dumps(ROW) + "\n\n" + json.dumps(ROWS[1]) + "\nnot JSON")
+    assert load_preferences(file, limit=1).pairs == PAIRS[:1]
+    assert load_preferences(file, limit=2).pairs == PAIRS
+    with pytest.raises(ValueError, match="line 4"):
+        load_preferences(file, limit=3)
+
+
+# ------------------------------------------------------------ what stands between two strings
+
+
+def test_prompts_that_run_into_their_responses_are_pointed_out():
+    glued = PreferencePair("Why?", "Because.", "No.")
+    apart = [PreferencePair("Why? ", "So.", "No."), PreferencePair("Why?", "\nSo.", "No.")]
+    warning = glued_strings([apart[0], glued, glued])
+    assert warning is not None
+    assert "'Why?Because.'" in warning
+    assert glued_strings([glued] * 3, separator="\n") is None
+    assert glued_strings([glued] * 3, chat=True) is None
+    assert glued_strings([glued, *apart]) is None
+    assert glued_strings([glued, apart[0]]) is None
+    assert glued_strings([PreferencePair(user("Q"), assistant("A"), assistant("B"))]) is None
+    assert glued_strings([]) is None
 
 
 # ------------------------------------------------------------------------- the real sets
@@ -227,17 +201,17 @@ def test_the_real_sets_are_read_whole(name, data_dir):
     file = data_dir / f"{name}.jsonl"
     with file.open() as text:
         raw = [json.loads(line) for line in text]
-    pairs, rows = load_preferences(file, chat=True, bad_rows="drop")
+    loaded = load_preferences(file, bad_rows="drop")
     usable = [r for r in raw if r["chosen"] and r["rejected"] and r["chosen"] != r["rejected"]]
     assert len(raw) == REAL[name]
-    assert rows == usable
-    assert [p.chosen[0]["content"] for p in pairs] == [r["chosen"] for r in usable]
-    assert [p.prompt[0]["content"] for p in pairs] == [r["prompt"] for r in usable]
+    assert loaded.rows == usable
+    assert [p.chosen for p in loaded.pairs] == [r["chosen"] for r in usable]
+    assert [p.prompt for p in loaded.pairs] == [r["prompt"] for r in usable]
 
 
 def test_the_originals_of_the_paraphrases_are_other_columns_of_the_same_file(data_dir):
     columns = {"chosen": "orig_chosen", "rejected": "orig_rejected"}
     file = data_dir / "ultrafeedback_test_paraphrased.jsonl"
-    originals, _ = load_preferences(file, columns=columns, chat=True)
-    published, _ = load_preferences(data_dir / "ultrafeedback_test.jsonl", chat=True)
+    originals = load_preferences(file, columns=columns).pairs
+    published = load_preferences(data_dir / "ultrafeedback_test.jsonl").pairs
     assert [p.chosen for p in originals] == [p.chosen for p in published]
