@@ -86,7 +86,11 @@ def shared_rows(
         positions.append(places)
         segments.append(parts)
     width = max(map(len, tokens))
-    source, position, target, sequence, last = [], [], [], [], []
+    source: list[int] = []
+    position: list[int] = []
+    target: list[int] = []
+    sequence: list[int] = []
+    last: list[int] = []
     for index, ((row, column), s) in enumerate(zip(starts, sequences, strict=True)):
         first, end = row * width + column, row * width + column + len(s.response)
         # An answer's first token is predicted where the prompt ends, however far off that lies.
@@ -144,10 +148,10 @@ def answer_groups(sequences: Sequence[Encoded], hidden_size: int) -> list[list[i
     by_prompt: dict[tuple[int, ...], list[int]] = {}
     for i, s in enumerate(sequences):
         by_prompt.setdefault(s.prompt, []).append(i)
-    groups = []
+    groups: list[list[int]] = []
     for prompt, members in by_prompt.items():
         room = math.sqrt(len(prompt) * (len(prompt) + 6 * hidden_size))
-        used = math.inf
+        used = math.inf  # so that each prompt begins a group
         for i in sorted(members, key=lambda i: len(sequences[i])):
             if used + len(sequences[i].response) > room:
                 groups.append([])

@@ -70,6 +70,8 @@ def _inputs(model: Any, rows: Rows) -> dict[str, Tensor]:
     if rows.segment is None:
         return {"input_ids": rows.input_ids}
     mask = rows.attention_mask
+    assert mask is not None  # nor position_ids, where there are segments
+    assert rows.position_ids is not None
     if language_model(model).config._attn_implementation == "eager":  # which adds its mask
         dtype = language_model(model).dtype
         mask = torch.zeros_like(mask, dtype=dtype).masked_fill(~mask, torch.finfo(dtype).min)
@@ -120,9 +122,15 @@ class _LinearLogprobs(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, states, weight, bias, target, chunk, keep):
+    def forward(
+        ctx: Any, states: Tensor, weight: Tensor, bias: Tensor | None, target: Tensor,
+        chunk: int, keep: bool,
+    ) -> Tensor:  # fmt: skip
         pieces = [slice(i, i + chunk) for i in range(0, len(states), chunk)]
-        picked, top, total, kept = [], [], [], []
+        picked: list[Tensor] = []
+        top: list[Tensor] = []
+        total: list[Tensor] = []
+        kept: list[Tensor] = []
         for piece in pieces:
             z = in_full(linear(states[piece], weight, bias))
             picked.append(z.gather(-1, target[piece, None]).squeeze(-1))
@@ -131,14 +139,14 @@ class _LinearLogprobs(torch.autograd.Function):
             total.append(e.sum(-1))
             if keep:
                 kept.append(e.to(states.dtype))
-        picked, top, total = map(torch.cat, (picked, top, total))
-        ctx.save_for_backward(states, weight, bias, target, top, total, *kept)
+        tops, totals = torch.cat(top), torch.cat(total)
+        ctx.save_for_backward(states, weight, bias, target, tops, totals, *kept)
         ctx.pieces = pieces
-        return picked - top - total.log()
+        return torch.cat(picked) - tops - totals.log()
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, g):
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
         states, weight, bias, target, top, total, *kept = ctx.saved_tensors
         towards_target = g.to(states.dtype)[:, None]  # [N, 1]
         away = (g / total).to(states.dtype)[:, None]
@@ -152,15 +160,15 @@ class _LinearLogprobs(torch.autograd.Function):
             else:
                 z = in_full(linear(states[piece], weight, bias))
                 e = z.sub_(top[piece, None]).exp_().to(states.dtype)
-            if to_states:
+            if d_states is not None:
                 d_states[piece] -= away[piece] * (e @ weight)
-            if to_weight:
+            if d_weight is not None:
                 d_weight.addmm_(e.T, away[piece] * states[piece], alpha=-1)
-            if to_bias:
+            if d_bias is not None:
                 d_bias -= e.T @ away[piece, 0]
-        if to_weight:
+        if d_weight is not None:
             d_weight.index_add_(0, target, towards_target * states)
-        if to_bias:
+        if d_bias is not None:
             d_bias.index_add_(0, target, towards_target[:, 0])
         return d_states, d_weight, d_bias, None, None, None
 
@@ -247,8 +255,8 @@ def can_share_prompts(model: Any) -> bool:
     model.eval()
     try:
         states = []
-        for shared in (False, True):
-            rows = pair_rows([pair], 0, shared=shared).to(device)
+        for in_one_row in (False, True):
+            rows = pair_rows([pair], 0, shared=in_one_row).to(device)
             with torch.autocast(device.type, enabled=False):
                 states.append(in_full(hidden_states(model, rows)).flatten(0, 1)[rows.position])
     except Exception:  # whatever an architecture raises: plain rows show it if it is a real fault
