@@ -1,4 +1,4 @@
-"""Ln pi(y|x). The naive six lines for readers and tests, and the form that training uses."""
+"""Ln pi(y|x): the naive six lines for readers and tests, and the form that training uses."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ def naive_logprob(model: Any, prompt: Sequence[int], response: Sequence[int]) ->
     """ln pi(y|x) = sum_k ln softmax(U h_{x, y<k})_{y_k}, straight from the definition.
 
     Args:
-        model: a causal LM. prompt, response: token ids, both without padding.
+        model: a causal LM.
+        prompt: token ids, without padding.
+        response: token ids, without padding.
 
     Returns:
         a scalar tensor, in nats.
@@ -91,7 +93,10 @@ def linear_logprobs(
     """``pick_logprobs(linear(states, weight, bias), target)`` in less memory and time.
 
     Args:
-        states: [N, D]. weight: [V, D]. bias: [V] or None. target: [N].
+        states: [N, D].
+        weight: [V, D].
+        bias: [V] or None.
+        target: token ids, [N].
         memory: bytes; None for ``LOGITS_BYTES``.
 
     Returns:
@@ -174,7 +179,11 @@ class _LinearLogprobs(torch.autograd.Function):
 
 
 def pick_logprobs(logits: Tensor, target: Tensor) -> Tensor:
-    """ln softmax(logits)[target] of each row: [N, V], [N] -> [N], in float32 at least."""
+    """ln softmax(logits)[target] of each row: [N, V], [N] -> [N], in float32 at least.
+
+    >>> pick_logprobs(torch.tensor([[0.0, 0.0], [3.0, 3.0]]), torch.tensor([0, 1])).exp()
+    tensor([0.5000, 0.5000])
+    """
     logits = in_full(logits)
     return logits.gather(-1, target[:, None]).squeeze(-1) - logits.logsumexp(-1)
 
