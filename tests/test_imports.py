@@ -136,6 +136,7 @@ def test_a_name_of_the_package_is_no_module() -> None:
     }
 
 
+@pytest.mark.slow
 def test_importing_minirm_brings_no_plotting_and_no_notebook() -> None:
     """Nor tables, which few need. Beyond torch and transformers it should take under three seconds.
 
