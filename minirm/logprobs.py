@@ -1,4 +1,4 @@
-"""Ln pi(y|x): the naive six lines for readers and tests, and the form that training uses."""
+"""Ln pi(y|x). The naive six lines for readers and tests, and the form that training uses."""
 
 from __future__ import annotations
 
@@ -18,9 +18,7 @@ def naive_logprob(model: Any, prompt: Sequence[int], response: Sequence[int]) ->
     """ln pi(y|x) = sum_k ln softmax(U h_{x, y<k})_{y_k}, straight from the definition.
 
     Args:
-        model: a causal LM.
-        prompt: token ids, without padding.
-        response: token ids, without padding.
+        model: a causal LM. prompt, response: token ids, both without padding.
 
     Returns:
         a scalar tensor, in nats.
@@ -72,8 +70,6 @@ def _inputs(model: Any, rows: Rows) -> dict[str, Tensor]:
     if rows.segment is None:
         return {"input_ids": rows.input_ids}
     mask = rows.attention_mask
-    assert mask is not None  # nor position_ids, where there are segments
-    assert rows.position_ids is not None
     if language_model(model).config._attn_implementation == "eager":  # which adds its mask
         dtype = language_model(model).dtype
         mask = torch.zeros_like(mask, dtype=dtype).masked_fill(~mask, torch.finfo(dtype).min)
@@ -93,10 +89,7 @@ def linear_logprobs(
     """``pick_logprobs(linear(states, weight, bias), target)`` in less memory and time.
 
     Args:
-        states: [N, D].
-        weight: [V, D].
-        bias: [V] or None.
-        target: token ids, [N].
+        states: [N, D]. weight: [V, D]. bias: [V] or None. target: [N].
         memory: bytes; None for ``LOGITS_BYTES``.
 
     Returns:
@@ -127,15 +120,9 @@ class _LinearLogprobs(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(
-        ctx: Any, states: Tensor, weight: Tensor, bias: Tensor | None, target: Tensor,
-        chunk: int, keep: bool,
-    ) -> Tensor:  # fmt: skip
+    def forward(ctx, states, weight, bias, target, chunk, keep):
         pieces = [slice(i, i + chunk) for i in range(0, len(states), chunk)]
-        picked: list[Tensor] = []
-        top: list[Tensor] = []
-        total: list[Tensor] = []
-        kept: list[Tensor] = []
+        picked, top, total, kept = [], [], [], []
         for piece in pieces:
             z = in_full(linear(states[piece], weight, bias))
             picked.append(z.gather(-1, target[piece, None]).squeeze(-1))
@@ -144,14 +131,14 @@ class _LinearLogprobs(torch.autograd.Function):
             total.append(e.sum(-1))
             if keep:
                 kept.append(e.to(states.dtype))
-        tops, totals = torch.cat(top), torch.cat(total)
-        ctx.save_for_backward(states, weight, bias, target, tops, totals, *kept)
+        picked, top, total = map(torch.cat, (picked, top, total))
+        ctx.save_for_backward(states, weight, bias, target, top, total, *kept)
         ctx.pieces = pieces
-        return torch.cat(picked) - tops - totals.log()
+        return picked - top - total.log()
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx, g):
         states, weight, bias, target, top, total, *kept = ctx.saved_tensors
         towards_target = g.to(states.dtype)[:, None]  # [N, 1]
         away = (g / total).to(states.dtype)[:, None]
@@ -165,25 +152,21 @@ class _LinearLogprobs(torch.autograd.Function):
             else:
                 z = in_full(linear(states[piece], weight, bias))
                 e = z.sub_(top[piece, None]).exp_().to(states.dtype)
-            if d_states is not None:
+            if to_states:
                 d_states[piece] -= away[piece] * (e @ weight)
-            if d_weight is not None:
+            if to_weight:
                 d_weight.addmm_(e.T, away[piece] * states[piece], alpha=-1)
-            if d_bias is not None:
+            if to_bias:
                 d_bias -= e.T @ away[piece, 0]
-        if d_weight is not None:
+        if to_weight:
             d_weight.index_add_(0, target, towards_target * states)
-        if d_bias is not None:
+        if to_bias:
             d_bias.index_add_(0, target, towards_target[:, 0])
         return d_states, d_weight, d_bias, None, None, None
 
 
 def pick_logprobs(logits: Tensor, target: Tensor) -> Tensor:
-    """ln softmax(logits)[target] of each row: [N, V], [N] -> [N], in float32 at least.
-
-    >>> pick_logprobs(torch.tensor([[0.0, 0.0], [3.0, 3.0]]), torch.tensor([0, 1])).exp()
-    tensor([0.5000, 0.5000])
-    """
+    """ln softmax(logits)[target] of each row: [N, V], [N] -> [N], in float32 at least."""
     logits = in_full(logits)
     return logits.gather(-1, target[:, None]).squeeze(-1) - logits.logsumexp(-1)
 
@@ -264,8 +247,8 @@ def can_share_prompts(model: Any) -> bool:
     model.eval()
     try:
         states = []
-        for in_one_row in (False, True):
-            rows = pair_rows([pair], 0, shared=in_one_row).to(device)
+        for shared in (False, True):
+            rows = pair_rows([pair], 0, shared=shared).to(device)
             with torch.autocast(device.type, enabled=False):
                 states.append(in_full(hidden_states(model, rows)).flatten(0, 1)[rows.position])
     except Exception:  # whatever an architecture raises: plain rows show it if it is a real fault
