@@ -1,12 +1,14 @@
 # One command each. Needs only make and Python 3.11 or newer; everything else goes into .venv.
 #   make PYTHON=python3.12 book     another Python for a new .venv
 #   make EXTRAS=book,test,lora test more optional packages (see pyproject.toml)
-#   make test PYTEST_ARGS="-k loss" part of the tests
+#   make CONSTRAINTS= test          for a new .venv: the newest versions, whatever they are
+#   make test PYTEST_ARGS="-k loss" part of the tests; "-n 0" in one process
 
 PYTHON      ?= python3
 VENV        ?= .venv
 EXTRAS      ?= book,test
 PYTEST_ARGS ?=
+CONSTRAINTS ?= constraints.txt
 BOOK_ARGS   ?=
 BENCH_ARGS  ?= --json book/results/benchmark.json
 
@@ -36,8 +38,8 @@ BOOK_ENV := env -u JUPYTER_PATH -u PYTHONPATH JUPYTER_PREFER_ENV_PATH=1 PYTHONNO
             HF_HUB_DISABLE_TELEMETRY=1 TOKENIZERS_PARALLELISM=false
 
 .DEFAULT_GOAL := help
-.PHONY: help install book pdf test lowest notebooks check-notebooks student teacher bench lint \
-        format picture clean
+.PHONY: help install book pdf test quick lowest notebooks check-notebooks student teacher bench \
+        lint format picture clean
 
 help:  ## say what there is to make
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1@\2/p' Makefile | awk -F@ '{ printf "%-24s%s\n", $$1, $$2 }'
@@ -49,8 +51,8 @@ $(STAMP): pyproject.toml constraints.txt
 	  { echo "minirm needs Python 3.11 or newer; '$(PYTHON)' is not. Try: make PYTHON=python3.12"; exit 1; }
 	@test -x $(BIN)/python || { echo "Creating $(VENV) ..."; $(PYTHON) -m venv $(VENV); }
 	@echo "Installing minirm with [$(EXTRAS)] into $(VENV): a few minutes the first time ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
-	  --editable '.[$(EXTRAS)]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  $(addprefix --constraint ,$(CONSTRAINTS)) --editable '.[$(EXTRAS)]'
 	@touch $@
 
 $(BUILD)/.code: $(CODE)
@@ -80,8 +82,17 @@ pdf: $(STAMP) $(BUILD)/.code  ## the book on paper (needs latexmk and XeLaTeX)
 	@echo
 	@echo "The book on paper: $(CURDIR)/$(BUILD)/latex/book.pdf"
 
-test: $(STAMP)  ## run the tests
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+# One process a core. Whoever has nothing left takes over what lies last with another: so the tests
+# of a file mostly stay together, and its costly fixtures are made once or twice.
+PARALLEL := -n auto --dist worksteal
+
+test: $(STAMP)  ## run the tests, on all cores
+	@$(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS)
+
+QUICK := $(addprefix tests/,core data models training test_imports.py test_sizes.py)
+
+quick: $(STAMP)  ## run the quick tests of the core: under a minute, while one works on it
+	@$(BIN)/python -m pytest $(PARALLEL) -m 'not slow' $(QUICK) $(PYTEST_ARGS)
 
 notebooks: $(STAMP)  ## write the chapters as notebooks, into book/notebooks
 	@cd book && ../$(BIN)/python -m _editions notebooks
@@ -106,15 +117,16 @@ lowest: $(STAMP)  ## run the quick tests of the library at the lowest versions a
 	@test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)
 	@$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check \
 	  --constraint $(LOWEST).txt --editable '.[test,lora]'
-	@env -u CI $(LOWEST)/bin/python -m pytest -m 'not slow' $(PYTEST_ARGS)
+	@env -u CI $(LOWEST)/bin/python -m pytest $(PARALLEL) -m 'not slow' $(PYTEST_ARGS)
 
 bench:  ## time minirm against TRL (BENCH_ARGS=--quick for a look)
 	@$(MAKE) --no-print-directory EXTRAS=bench install
 	@$(BIN)/python tests/benchmarks/bench.py $(BENCH_ARGS)
 
-lint: $(STAMP)  ## check style and formatting, notebooks included
+lint: $(STAMP)  ## check style, formatting (notebooks included) and types
 	@$(BIN)/python -m ruff check .
 	@$(BIN)/python -m ruff format --check .
+	@$(BIN)/python -m mypy
 
 format: $(STAMP)  ## put style and formatting right where that can be done by rule
 	@$(BIN)/python -m ruff check --fix .
@@ -124,6 +136,6 @@ picture: $(STAMP)  ## draw the README's picture from the results file
 	@$(BIN)/python -m minirm.figures.collapse book/results/persona.json book/_static/collapse.svg
 
 clean:  ## remove what was built; .venv stays
-	@rm -rf $(BUILD) .pytest_cache .ruff_cache .hypothesis dist build
+	@rm -rf $(BUILD) .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage* dist build
 	@find minirm tests -name __pycache__ -type d -prune -exec rm -rf {} +
 	@echo "Clean. For a start from nothing also remove $(VENV)."

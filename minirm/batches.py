@@ -70,6 +70,7 @@ def shared_rows(
     Args:
         sequences: S prompts with their responses.
         groups: R lists of indices into ``sequences``, each index once; a group has one prompt.
+        pad_token_id: what fills the shorter rows.
     """
     tokens, positions, segments = [], [], []
     starts = [(0, 0)] * len(sequences)  # row and column of each response
@@ -86,7 +87,11 @@ def shared_rows(
         positions.append(places)
         segments.append(parts)
     width = max(map(len, tokens))
-    source, position, target, sequence, last = [], [], [], [], []
+    source: list[int] = []
+    position: list[int] = []
+    target: list[int] = []
+    sequence: list[int] = []
+    last: list[int] = []
     for index, ((row, column), s) in enumerate(zip(starts, sequences, strict=True)):
         first, end = row * width + column, row * width + column + len(s.response)
         # An answer's first token is predicted where the prompt ends, however far off that lies.
@@ -109,12 +114,35 @@ def shared_rows(
 
 
 def plain_rows(sequences: Sequence[Encoded], pad_token_id: int) -> Rows:
-    """One row a sequence, padded on the right."""
+    """One row a sequence, padded on the right.
+
+    Args:
+        sequences: S prompts with their responses.
+        pad_token_id: what fills the shorter rows; no number is ever read there.
+
+    >>> rows = plain_rows([Encoded((7, 8), (1, 2)), Encoded((7,), (3,))], pad_token_id=0)
+    >>> rows.input_ids.tolist()
+    [[7, 8, 1, 2], [7, 3, 0, 0]]
+    >>> rows.target.tolist(), rows.source.tolist()  # each token, and the state that predicts it
+    ([1, 2, 3], [1, 2, 4])
+    """
     return shared_rows(sequences, [[i] for i in range(len(sequences))], pad_token_id)
 
 
 def pair_rows(pairs: Sequence[EncodedPair], pad_token_id: int, *, shared: bool = False) -> Rows:
-    """Rows for B pairs: S = 2B sequences, the chosen ones first; ``shared``: one row a pair."""
+    """Rows for B pairs: S = 2B sequences, the chosen ones first.
+
+    Args:
+        pairs: B encoded pairs.
+        pad_token_id: what fills the shorter rows.
+        shared: one row a pair where its two sides have one prompt, instead of two.
+
+    >>> pair = EncodedPair(Encoded((7, 8), (1, 2)), Encoded((7, 8), (3,)))
+    >>> pair_rows([pair], 0, shared=True).input_ids.tolist()
+    [[7, 8, 1, 2, 3]]
+    >>> pair_rows([pair], 0).input_ids.tolist()
+    [[7, 8, 1, 2], [7, 8, 3, 0]]
+    """
     sequences = [p.chosen for p in pairs] + [p.rejected for p in pairs]
     groups = []
     for i, pair in enumerate(pairs):
@@ -144,10 +172,10 @@ def answer_groups(sequences: Sequence[Encoded], hidden_size: int) -> list[list[i
     by_prompt: dict[tuple[int, ...], list[int]] = {}
     for i, s in enumerate(sequences):
         by_prompt.setdefault(s.prompt, []).append(i)
-    groups = []
+    groups: list[list[int]] = []
     for prompt, members in by_prompt.items():
         room = math.sqrt(len(prompt) * (len(prompt) + 6 * hidden_size))
-        used = math.inf
+        used = math.inf  # so that each prompt begins a group
         for i in sorted(members, key=lambda i: len(sequences[i])):
             if used + len(sequences[i].response) > room:
                 groups.append([])
@@ -165,6 +193,10 @@ def epoch_batches(
     Who meets whom and the order of the batches are fixed by ``(seed, epoch)`` and differ between
     epochs: items are sorted by their cost times a random factor up to ``JITTER``. A short last
     batch holds items drawn at random: else the costliest would always be in it.
+
+    >>> batches = list(epoch_batches([9, 1, 8, 2, 1], batch_size=2, seed=0, epoch=0))
+    >>> [len(batch) for batch in batches], sorted(sum(batches, []))
+    ([2, 2, 1], [0, 1, 2, 3, 4])
     """
     draw = random.Random(f"{seed}:{epoch}")
     order = list(range(len(costs)))

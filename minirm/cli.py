@@ -49,6 +49,7 @@ def _failed(error: object, status: int) -> int:
 
 
 def build_parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line; each command adds its own part."""
     parser = argparse.ArgumentParser(
         prog="minirm",
         description="Explicit and implicit reward models, side by side.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import torch
 from accelerate import FullyShardedDataParallelPlugin, PartialState
@@ -72,7 +73,7 @@ def fsdp(layers: Iterable[str]) -> FullyShardedDataParallelPlugin | None:
     )
 
 
-def gather_outside_forward(model: nn.Module, *methods: str) -> None:
+def gather_outside_forward(model: Any, *methods: str) -> None:
     """Let FSDP gather the weights for these methods as it does for ``forward``."""
     if not is_spread(model):
         return

@@ -105,6 +105,7 @@ def predicted_change(
         p = h[1][0, model.yes_id].item()
         return lr * p / 2 * (_couple(h, up).push + _couple(h, down).push).item()
     change = _couple(h, up).push.sum() - _couple(h, down).push.sum()
+    assert isinstance(model, ImplicitRM)  # the third and last kind
     return lr * model.beta**2 * g * change.item()
 
 
@@ -151,7 +152,7 @@ def one_step(
         with torch.no_grad():
             for weight, gradient in zip(weights, gradients, strict=True):
                 if gradient is not None:
-                    weight -= lr * gradient
+                    weight.sub_(lr * gradient)
         yield
     finally:
         with torch.no_grad():

@@ -27,6 +27,7 @@ def evaluate(model: RewardModel, pairs: Pairs, *, batch_size: int = 64) -> dict[
 def evaluate_encoded(
     model: RewardModel, pairs: Sequence[EncodedPair], batch_size: int = 64
 ) -> dict[str, float]:
+    """``evaluate`` for pairs that the model has encoded."""
     chosen, rejected = pair_rewards(model, pairs, batch_size=batch_size)
     return {
         "accuracy": metrics.accuracy(chosen, rejected),

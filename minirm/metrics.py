@@ -36,8 +36,7 @@ def normalised_margin(chosen: Any, rejected: Any, *, signed: bool = False) -> fl
 
 
 def brier_score(chosen: Any, rejected: Any) -> float:
-    """Mean of (1 - p)^2, p = sigmoid(r+ - r-): how far Bradley-Terry's probability of the
-    preferred response is from 1.
+    """Mean of (1 - p)^2, p = sigmoid(r+ - r-): how far the probability is from 1.
 
     0 is perfect, 0.25 what constant rewards give. The probability is the one that the loss of
     explicit and implicit rewards fits; a generative reward was not trained to be read like this.

@@ -46,8 +46,10 @@ class PreferencePair:
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A prompt and one response as token ids; ``response`` ends in EOS (and what a chat template
-    puts after it, such as a newline)."""
+    """A prompt and one response as token ids.
+
+    ``response`` ends in EOS (and what a chat template puts after it, such as a newline).
+    """
 
     prompt: tuple[int, ...]
     response: tuple[int, ...]

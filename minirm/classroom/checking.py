@@ -44,6 +44,7 @@ def generator() -> torch.Generator:
 
 
 def normal(*shape: int, by: torch.Generator, scale: float = 1.0) -> Tensor:
+    """Normal numbers of that shape in float64: mean 0, standard deviation ``scale``."""
     return scale * torch.randn(*shape, generator=by, dtype=torch.float64)
 
 
@@ -85,10 +86,12 @@ def expect_value(
 
 
 def is_close(a: Tensor, b: Tensor) -> bool:
+    """Whether two tensors have one shape and, up to rounding, the same values."""
     return a.shape == b.shape and torch.allclose(a, b.double(), rtol=1e-5, atol=1e-7)
 
 
 def passed(message: str) -> None:
+    """Say that an answer is right."""
     print(f"Right. {message}")
 
 

@@ -18,8 +18,10 @@ from minirm.classroom.checking import (
 
 
 def check_mean_probe(probe: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
-    """``probe(yes [n, D], no [m, D], new [k, D])`` -> bool [k]: nearer to yes than to no, along
-    the line through the two means."""
+    """``probe(yes [n, D], no [m, D], new [k, D])`` -> bool [k]: is it nearer to yes than to no?
+
+    Near along the line through the two means.
+    """
     by = generator()
     # Different numbers on the two sides, and a common offset: both matter to a wrong threshold.
     offset = 2 + torch.rand(6, generator=by, dtype=torch.float64)

@@ -10,8 +10,11 @@ import torch
 
 from minirm import dynamics
 from minirm.figures.live import LiveFigure
-from minirm.pairs import PreferencePair
+from minirm.pairs import PreferencePair, Text
 from minirm.rewards import ExplicitRM, ImplicitRM
+
+MOVED: dict[str, dynamics.Parameters] = {"alone": "last", "everything": "all"}
+"""Which weights take the step: the head alone, or everything."""
 
 Answer = tuple[str, str]  # prompt and response
 
@@ -83,7 +86,7 @@ def step_data(
         data["g"].append(torch.sigmoid(-margins).tolist())
         slopes = [[dynamics.predicted_change(model, p, *a, 1.0) for a in probes] for p in pairs]
         data["slope"].append(slopes)
-        for name, parameters in (("alone", "last"), ("everything", "all")):
+        for name, parameters in MOVED.items():
             changes = []
             for pair in pairs:
                 taken = []
@@ -115,7 +118,7 @@ def push_data(
 ) -> dict[str, Any]:
     """``dynamics.coupling`` of every probe with both sides of every pair, and their tokens."""
 
-    def words(prompt: str, response: str) -> list[str]:
+    def words(prompt: Text, response: Text) -> list[str]:
         tokens = model.encode(prompt, response).response
         return [model.tokenizer.decode([t]).strip() for t in tokens]
 

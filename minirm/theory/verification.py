@@ -32,9 +32,9 @@ def leak(policy: Tensor, garbage: int, amount: float) -> Tensor:
 
     All reward differences among the others stay as they were.
     """
-    amount = torch.as_tensor(float(amount), dtype=policy.dtype)
-    leaked = policy - amount
-    leaked[garbage] = torch.logaddexp(leaked[garbage], (-torch.expm1(-amount)).log())
+    nats = torch.as_tensor(float(amount), dtype=policy.dtype)
+    leaked = policy - nats
+    leaked[garbage] = torch.logaddexp(leaked[garbage], (-torch.expm1(-nats)).log())
     return leaked
 
 

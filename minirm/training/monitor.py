@@ -9,8 +9,10 @@ from torch import Tensor
 
 
 class NotFinite(FloatingPointError):
-    """A loss, a margin or a gradient is NaN or infinite; ``step``, ``rows`` and ``margins`` say
-    where."""
+    """A loss, a margin or a gradient is NaN or infinite.
+
+    ``step``, ``rows`` and ``margins`` say where.
+    """
 
     def __init__(self, message: str, step: int, rows: list[int], margins: list[float]) -> None:
         super().__init__(message)

@@ -139,6 +139,7 @@ def evaluation_sets(questions: Questions, seed: int) -> dict[str, list[Preferenc
 
 def as_conversation(pair: PreferencePair) -> PreferencePair:
     """The same comparison as a user turn and two assistant turns, for chat models."""
+    assert isinstance(pair.prompt, str)  # as this world makes them
     return PreferencePair(
         [{"role": "user", "content": pair.prompt.rstrip()}],
         [{"role": "assistant", "content": pair.chosen}],

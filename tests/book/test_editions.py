@@ -563,14 +563,6 @@ def test_a_chapter_finds_its_files_without_the_book_s_folder(name):
     assert [file for _, file in named if not (ROOT / "book" / file).is_file()] == []
 
 
-def test_the_wheel_holds_what_notebooks_read():
-    import tomllib
-
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-    forced = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
-    assert forced == {"book/results": "minirm/results"}
-
-
 def test_fast_shortens_training_and_says_so(monkeypatch):
     from tiny import PAIRS, tiny, tokenizer
 
