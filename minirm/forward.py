@@ -95,9 +95,10 @@ def _forget_length(part: Any) -> None:
 def _inputs(model: Any, rows: Rows) -> dict[str, Tensor]:
     if rows.segment is None:
         return {"input_ids": rows.input_ids}
-    mask = rows.attention_mask
+    mask, position_ids = rows.attention_mask, rows.position_ids
+    assert mask is not None  # shared rows have both
+    assert position_ids is not None
     if language_model(model).config._attn_implementation == "eager":  # which adds its mask
         dtype = language_model(model).dtype
         mask = torch.zeros_like(mask, dtype=dtype).masked_fill(~mask, torch.finfo(dtype).min)
-    places = {"attention_mask": mask, "position_ids": rows.position_ids}
-    return {"input_ids": rows.input_ids, **places}
+    return {"input_ids": rows.input_ids, "attention_mask": mask, "position_ids": position_ids}

@@ -94,9 +94,15 @@ class _LinearLogprobs(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, states, weight, bias, target, chunk, keep):
+    def forward(
+        ctx: Any, states: Tensor, weight: Tensor, bias: Tensor | None, target: Tensor,
+        chunk: int, keep: bool,
+    ) -> Tensor:  # fmt: skip
         pieces = [slice(i, i + chunk) for i in range(0, len(states), chunk)]
-        picked, top, total, kept = [], [], [], []
+        picked: list[Tensor] = []
+        top: list[Tensor] = []
+        total: list[Tensor] = []
+        kept: list[Tensor] = []
         for piece in pieces:
             z = upcast(linear(states[piece], weight, bias))
             picked.append(z.gather(-1, target[piece, None]).squeeze(-1))
@@ -105,14 +111,14 @@ class _LinearLogprobs(torch.autograd.Function):
             total.append(e.sum(-1))
             if keep:
                 kept.append(e.to(states.dtype))
-        picked, top, total = map(torch.cat, (picked, top, total))
-        ctx.save_for_backward(states, weight, bias, target, top, total, *kept)
+        tops, totals = torch.cat(top), torch.cat(total)
+        ctx.save_for_backward(states, weight, bias, target, tops, totals, *kept)
         ctx.pieces = pieces
-        return picked - top - total.log()
+        return torch.cat(picked) - tops - totals.log()
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, g):
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
         states, weight, bias, target, top, total, *kept = ctx.saved_tensors
         towards_target = g.to(states.dtype)[:, None]  # [N, 1]
         away = (g / total).to(states.dtype)[:, None]
@@ -126,21 +132,25 @@ class _LinearLogprobs(torch.autograd.Function):
             else:
                 z = upcast(linear(states[piece], weight, bias))
                 e = z.sub_(top[piece, None]).exp_().to(states.dtype)
-            if to_states:
+            if d_states is not None:
                 d_states[piece] -= away[piece] * (e @ weight)
-            if to_weight:
+            if d_weight is not None:
                 d_weight.addmm_(e.T, away[piece] * states[piece], alpha=-1)
-            if to_bias:
+            if d_bias is not None:
                 d_bias -= e.T @ away[piece, 0]
-        if to_weight:
+        if d_weight is not None:
             d_weight.index_add_(0, target, towards_target * states)
-        if to_bias:
+        if d_bias is not None:
             d_bias.index_add_(0, target, towards_target[:, 0])
         return d_states, d_weight, d_bias, None, None, None
 
 
 def pick_logprobs(logits: Tensor, target: Tensor) -> Tensor:
-    """ln softmax(logits)[target] of each row: [N, V], [N] -> [N], in float32 at least."""
+    """ln softmax(logits)[target] of each row: [N, V], [N] -> [N], in float32 at least.
+
+    >>> pick_logprobs(torch.tensor([[0.0, 0.0], [3.0, 3.0]]), torch.tensor([0, 1])).exp()
+    tensor([0.5000, 0.5000])
+    """
     logits = upcast(logits)
     return logits.gather(-1, target[:, None]).squeeze(-1) - logits.logsumexp(-1)
 

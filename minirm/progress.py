@@ -38,9 +38,11 @@ def _somebody_watches() -> bool:
 
 @contextmanager
 def quiet_transformers() -> Iterator[None]:
-    """Keep transformers from speaking before us: no bars for weights that load in an instant, and
-    no notes about what we check ourselves, such as weights that a folder lacks or an embedding
-    that grows. Its errors are still raised."""
+    """Keep transformers from speaking before us.
+
+    No bars for weights that load in an instant, and no notes about what we check ourselves, such as
+    weights that a folder lacks or an embedding that grows. Its errors are still raised.
+    """
     shown, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
     logging.set_verbosity_error()

@@ -36,7 +36,6 @@ class RewardModel(nn.Module):
 
     kind: ClassVar[str]
     adapter_task: ClassVar[str] = "CAUSAL_LM"
-    has_reference: bool = False
 
     def __init__(self, model: Any, tokenizer: Any, *, lora: Any = None, copy: bool = True) -> None:
         super().__init__()
@@ -52,6 +51,11 @@ class RewardModel(nn.Module):
         freeze_unread(model)
         self.model = without_dropout(model)
         self.tokenizer = tokenizer
+
+    @property
+    def has_reference(self) -> bool:
+        """Whether the reward is measured from the ln pi of a reference."""
+        return False
 
     def rewards(self, rows: Rows) -> Tensor:
         """Rewards of the sequences in ``rows``: [S], with gradient."""

@@ -279,10 +279,8 @@ class GenerativeRM(RewardModel):
     def _verdicts(self, rows: Rows) -> tuple[Tensor, Tensor]:
         """ln pi("Yes") and ln pi("No") after each question: [S], [S]."""
         logits = response_logits(self.model, rows, linear_head=self._linear_head)
-        return tuple(
-            pick_logprobs(logits, torch.full_like(rows.target, token))
-            for token in (self.yes_id, self.no_id)
-        )
+        yes, no = (torch.full_like(rows.target, token) for token in (self.yes_id, self.no_id))
+        return pick_logprobs(logits, yes), pick_logprobs(logits, no)
 
     def settings(self) -> dict[str, Any]:
         return {"yes": self.yes, "no": self.no, "question": self.question}

@@ -69,8 +69,11 @@ def base_of(path: Path) -> str:
 
 
 def check_base_stays(model: Any, path: Path) -> None:
-    """Raise ValueError where saving the adapter to ``path`` would replace its own base, or where
-    the base has no name to find it by."""
+    """Make sure that an adapter saved to ``path`` will find its base.
+
+    Raises:
+        ValueError: it would replace its own base, or the base has no name to find it by.
+    """
     name = model.active_peft_config.base_model_name_or_path
     if not name:
         raise ValueError(

@@ -79,8 +79,8 @@ def can_share_prompts(model: Any) -> bool:
     model.eval()
     try:
         states = []
-        for shared in (False, True):
-            rows = pair_rows([pair], 0, shared=shared).to(device)
+        for in_one_row in (False, True):
+            rows = pair_rows([pair], 0, shared=in_one_row).to(device)
             with torch.autocast(device.type, enabled=False):
                 states.append(upcast(hidden_states(model, rows)).flatten(0, 1)[rows.position])
     except Exception:  # whatever an architecture raises: plain rows show it if it is a real fault

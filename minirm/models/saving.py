@@ -157,8 +157,10 @@ def read(path: Any, kind: str) -> Saved:
 
 
 def saved_kind(path: Any) -> str | None:
-    """Which reward a folder holds: "explicit", "implicit" or "generative"; None where it was not
-    written here."""
+    """Which reward a folder holds: "explicit", "implicit" or "generative".
+
+    None where it was not written here.
+    """
     file = Path(path) / SETTINGS
     return json.loads(file.read_text())["reward"] if file.is_file() else None
 
