@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -11,10 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from minirm.batches import Rows, answer_groups, plain_rows, shared_rows
+from minirm.conversations import Tools
+from minirm.encoding import Encoded, Text, TextFormat, encode
 from minirm.logprobs import can_share_prompts
 from minirm.losses import bradley_terry_losses
 from minirm.models import pretrained
-from minirm.pairs import Encoded, Text, encode, placed
+from minirm.pairs import placed, warn_of_omissions
 
 
 class RewardModel(nn.Module):
@@ -26,7 +28,9 @@ class RewardModel(nn.Module):
 
     kind: ClassVar[str]
 
-    def __init__(self, model: Any, tokenizer: Any) -> None:
+    def __init__(
+        self, model: Any, tokenizer: Any, text_format: TextFormat | Mapping | None = None
+    ) -> None:
         super().__init__()
         rows = model.get_input_embeddings().num_embeddings
         if len(tokenizer) > rows:
@@ -36,6 +40,10 @@ class RewardModel(nn.Module):
             )
         self.model = pretrained.without_dropout(model)
         self.tokenizer = tokenizer
+        if isinstance(text_format, Mapping):  # as JSON has it
+            text_format = TextFormat(**text_format)
+        self.text_format = (text_format or TextFormat()).settled(tokenizer)
+        self._omissions_said: set[str] = set()
 
     def rewards(self, rows: Rows) -> Tensor:
         """Rewards of the sequences in ``rows``: [S], with gradient."""
@@ -52,15 +60,27 @@ class RewardModel(nn.Module):
         return bradley_terry_losses(chosen, rejected), rewards
 
     def score(
-        self, prompts: Sequence[Text], responses: Sequence[Text], *, batch_size: int = 64
+        self,
+        prompts: Sequence[Text],
+        responses: Sequence[Text],
+        tools: Sequence[Tools | None] | None = None,
+        *,
+        batch_size: int = 64,
     ) -> Tensor:
         """Rewards of B responses to B prompts, without gradient: [B], on the CPU.
+
+        Args:
+            prompts: B strings or conversations.
+            responses: B of the same kind.
+            tools: what was on offer in each of the B, for the chat template; None: nothing.
+            batch_size: how many sequences run together.
 
         Raises:
             TypeError: a lone string instead of a list.
             ValueError: the two lists differ in length, or one row is empty or too long.
         """
-        return self.score_encoded(self._encode_all(prompts, responses), batch_size=batch_size)
+        sequences = self._encode_all(prompts, responses, tools)
+        return self.score_encoded(sequences, batch_size=batch_size)
 
     @torch.no_grad()
     def score_encoded(
@@ -116,9 +136,9 @@ class RewardModel(nn.Module):
         """Lay encoded sequences out for this model, on its device."""
         return plain_rows(sequences, self.pad_token_id).to(self.device)
 
-    def encode(self, prompt: Text, response: Text) -> Encoded:
-        """Token ids of one prompt and one response, as this model reads them."""
-        return encode(self.tokenizer, prompt, response)
+    def encode(self, prompt: Text, response: Text, tools: Tools | None = None) -> Encoded:
+        """Token ids of one prompt and one response, as this model reads them (``text_format``)."""
+        return encode(self.tokenizer, prompt, response, tools=tools, text_format=self.text_format)
 
     def save_pretrained(self, path: Any) -> None:
         """Write the model and its tokenizer as safetensors and JSON, in Hugging Face's form."""
@@ -142,7 +162,12 @@ class RewardModel(nn.Module):
         """What besides the weights makes this reward: keyword arguments of the constructor."""
         raise NotImplementedError
 
-    def _encode_all(self, prompts: Sequence[Text], responses: Sequence[Text]) -> list[Encoded]:
+    def _encode_all(
+        self,
+        prompts: Sequence[Text],
+        responses: Sequence[Text],
+        tools: Sequence[Tools | None] | None = None,
+    ) -> list[Encoded]:
         for name, texts in (("prompts", prompts), ("responses", responses)):
             if isinstance(texts, str):
                 raise TypeError(f"{name} must be a list, got the lone string {texts!r}")
@@ -150,10 +175,16 @@ class RewardModel(nn.Module):
             raise ValueError(f"got {len(prompts)} prompts and {len(responses)} responses")
         if not len(prompts):
             raise ValueError("there is nothing to score: prompts and responses are empty")
+        if tools is None:
+            tools = [None] * len(prompts)
+        if len(tools) != len(prompts):
+            raise ValueError(f"got tools for {len(tools)} rows and {len(prompts)} prompts")
         sequences = []
-        for row, (prompt, response) in enumerate(zip(prompts, responses, strict=True)):
+        for row, (prompt, response, offer) in enumerate(
+            zip(prompts, responses, tools, strict=True)
+        ):
             try:
-                sequence = self.encode(prompt, response)
+                sequence = self.encode(prompt, response, offer)
             except (TypeError, ValueError) as error:
                 raise placed(error, f"row {row}") from error
             if self.max_length is not None and len(sequence) > self.max_length:
@@ -162,6 +193,7 @@ class RewardModel(nn.Module):
                     f"the model's context is {self.max_length}"
                 )
             sequences.append(sequence)
+        warn_of_omissions(sequences, self._omissions_said)
         return sequences
 
 

@@ -21,6 +21,8 @@ from torch import Tensor
 from torch.nn.functional import linear
 
 from minirm.batches import Rows
+from minirm.conversations import Tools, apply_template, as_text
+from minirm.encoding import Encoded, Text, TextFormat, encode
 from minirm.logprobs import (
     has_linear_head,
     hidden_states,
@@ -32,7 +34,6 @@ from minirm.logprobs import (
     sum_by_sequence,
 )
 from minirm.models import pretrained
-from minirm.pairs import Encoded, Text, encode
 from minirm.reward_model import RewardModel
 
 
@@ -50,6 +51,7 @@ class ExplicitRM(RewardModel):
         seed: of the head's start.
         lora: a ``peft.LoraConfig``, to train adapters and the head alone.
         copy: False trains ``base`` itself.
+        text_format: how strings are put together and which day it is; kept with the model.
     """
 
     kind = "explicit"
@@ -63,6 +65,7 @@ class ExplicitRM(RewardModel):
         seed: int = 0,
         lora: Any = None,
         copy: bool = True,
+        text_format: TextFormat | None = None,
     ) -> None:
         if pooling not in ("last", "mean"):
             raise ValueError(f'pooling must be "last" or "mean", got {pooling!r}')
@@ -76,7 +79,7 @@ class ExplicitRM(RewardModel):
         tokenizer = pretrained.ensure_own_pad(base, tokenizer)
         if lora is not None:
             base = pretrained.with_adapter(base, lora, "SEQ_CLS")  # which trains the head too
-        super().__init__(base, tokenizer)
+        super().__init__(base, tokenizer, text_format)
         self.pooling = pooling
 
     def rewards(self, rows: Rows) -> Tensor:
@@ -125,6 +128,7 @@ class ImplicitRM(RewardModel):
         lora: a ``peft.LoraConfig``, to train adapters alone. The base is then its own reference,
             with the adapters off: no second copy of it exists.
         copy: False trains ``base`` itself; the reference is a copy all the same.
+        text_format: how strings are put together and which day it is; kept with the model.
     """
 
     kind = "implicit"
@@ -138,6 +142,7 @@ class ImplicitRM(RewardModel):
         reference: Any = "base",
         lora: Any = None,
         copy: bool = True,
+        text_format: TextFormat | None = None,
     ) -> None:
         if not beta > 0:
             raise ValueError(f"beta must be positive, got {beta!r}")
@@ -156,7 +161,7 @@ class ImplicitRM(RewardModel):
         base = copying.deepcopy(base) if copy else base
         if lora is not None:
             base = pretrained.with_adapter(base, lora, "CAUSAL_LM")
-        super().__init__(base, tokenizer)
+        super().__init__(base, tokenizer, text_format)
         self.beta = beta
         self.reference = frozen
 
@@ -240,6 +245,7 @@ class GenerativeRM(RewardModel):
             tokenizer has a chat template.
         lora: a ``peft.LoraConfig``, to train adapters alone.
         copy: False trains ``base`` itself.
+        text_format: how strings are put together and which day it is; kept with the model.
 
     Raises:
         ValueError: ``yes`` or ``no`` is not a single token (the message names the pieces), or
@@ -258,6 +264,7 @@ class GenerativeRM(RewardModel):
         question: str = QUESTION,
         lora: Any = None,
         copy: bool = True,
+        text_format: TextFormat | None = None,
     ) -> None:
         self._linear_head = has_linear_head(base)
         if "{prompt}" not in question or "{response}" not in question:
@@ -268,19 +275,18 @@ class GenerativeRM(RewardModel):
         base = copying.deepcopy(base) if copy else base
         if lora is not None:
             base = pretrained.with_adapter(base, lora, "CAUSAL_LM")
-        super().__init__(base, tokenizer)
+        super().__init__(base, tokenizer, text_format)
         self.yes, self.no, self.question = yes, no, question
 
-    def encode(self, prompt: Text, response: Text) -> Encoded:
-        encode(self.tokenizer, prompt, response)  # the same errors as everywhere
-        texts = {"prompt": _as_text(prompt), "response": _as_text(response)}
+    def encode(self, prompt: Text, response: Text, tools: Tools | None = None) -> Encoded:
+        how = self.text_format
+        encode(self.tokenizer, prompt, response, tools=tools, text_format=how)  # the same errors
+        texts = {"prompt": as_text(prompt, tools), "response": as_text(response)}
         # In one pass: a response may itself speak of "{prompt}".
         asked = re.sub(r"\{(prompt|response)\}", lambda m: texts[m[1]], self.question)
         if getattr(self.tokenizer, "chat_template", None):
             turn = [{"role": "user", "content": asked}]
-            asked = self.tokenizer.apply_chat_template(
-                turn, tokenize=False, add_generation_prompt=True
-            )
+            asked = apply_template(self.tokenizer, turn, date=how.date, add_generation_prompt=True)
             ids = self.tokenizer(asked, add_special_tokens=False)["input_ids"]
         else:
             ids = encode(self.tokenizer, asked, self.yes).prompt
@@ -317,12 +323,3 @@ def _single_token(tokenizer: Any, word: str) -> int:
         pieces = [tokenizer.decode([token]) for token in ids]
         raise ValueError(f"{word!r} must be one token, this tokenizer cuts it into {pieces}")
     return ids[0]
-
-
-def _as_text(text: Text) -> str:
-    """A conversation as plain text: one message alone as it is, several with their roles."""
-    if isinstance(text, str):
-        return text
-    if len(text) == 1:
-        return text[0]["content"]
-    return "\n".join(f"{message['role']}: {message['content']}" for message in text)

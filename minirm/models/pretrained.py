@@ -7,6 +7,7 @@ import json
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -132,6 +133,7 @@ def save(model: RewardModel, path: Any) -> None:
         reference.save_pretrained(path / REFERENCE, state_dict=reference_weights)
     has_reference = getattr(model, "has_reference", False)
     settings = {"reward": model.kind, "has_reference": has_reference, **model.settings()}
+    settings["text_format"] = asdict(model.text_format)
     (path / SETTINGS).write_text(json.dumps(settings, indent=2) + "\n")
 
 

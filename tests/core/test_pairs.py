@@ -199,7 +199,8 @@ def test_rows_may_be_pairs_or_mappings_and_keep_their_order():
     rows = [{"prompt": p.prompt, "chosen": p.chosen, "rejected": p.rejected} for p in PAIRS]
     assert encode_all(iter(rows)) == encode_all(PAIRS)
     encoded, dropped = encode_all(PAIRS)
-    assert dropped == 0
+    assert not dropped
+    assert dropped.kept == tuple(range(len(PAIRS)))
     assert [e.chosen for e in encoded] == [world(p.prompt, p.chosen) for p in PAIRS]
     assert [e.rejected for e in encoded] == [world(p.prompt, p.rejected) for p in PAIRS]
 
@@ -267,18 +268,18 @@ def test_t03_a_pair_that_does_not_fit_is_an_error_that_names_the_row():
 
 def test_t03_a_pair_that_just_fits_is_kept_whole():
     (_, whole), dropped = encode_all([GOOD, LONG], max_length=LENGTH)
-    assert (len(whole), dropped) == (LENGTH, 0)
+    assert (len(whole), dropped.overlong) == (LENGTH, 0)
 
 
 def test_t03_if_asked_what_does_not_fit_is_dropped_and_counted_and_nothing_is_cut():
     encoded, dropped = encode_all([LONG, GOOD, LONG], max_length=LENGTH - 1, overlong="drop")
-    assert dropped == 2
+    assert (dropped.overlong, dropped.bad, dropped.kept) == (2, (), (1,))
     assert encoded == encode_all([GOOD])[0]
 
 
 def test_t03_the_longer_of_the_two_responses_counts():
     swapped = PreferencePair(LONG.prompt, LONG.rejected, LONG.chosen)
-    assert encode_all([GOOD, swapped], max_length=LENGTH - 1, overlong="drop")[1] == 1
+    assert encode_all([GOOD, swapped], max_length=LENGTH - 1, overlong="drop")[1].overlong == 1
 
 
 def test_t04_a_set_that_is_dropped_whole_is_an_error_with_its_numbers():
