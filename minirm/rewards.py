@@ -35,6 +35,7 @@ from minirm.logprobs import (
 )
 from minirm.models import pretrained
 from minirm.reward_model import RewardModel
+from minirm.tokens import continuation_ids
 
 
 class ExplicitRM(RewardModel):
@@ -318,7 +319,7 @@ class GenerativeRM(RewardModel):
 
 
 def _single_token(tokenizer: Any, word: str) -> int:
-    ids = tokenizer(word, add_special_tokens=False)["input_ids"]
+    ids = continuation_ids(tokenizer, word)  # it follows a question
     if len(ids) != 1:
         pieces = [tokenizer.decode([token]) for token in ids]
         raise ValueError(f"{word!r} must be one token, this tokenizer cuts it into {pieces}")
