@@ -17,6 +17,7 @@ from minirm.logprobs import can_share_prompts
 from minirm.losses import bradley_terry_losses
 from minirm.models import pretrained
 from minirm.pairs import placed, warn_of_omissions
+from minirm.tokens import warn_if_lossy
 
 
 class RewardModel(nn.Module):
@@ -44,6 +45,7 @@ class RewardModel(nn.Module):
             text_format = TextFormat(**text_format)
         self.text_format = (text_format or TextFormat()).settled(tokenizer)
         self._omissions_said: set[str] = set()
+        warn_if_lossy(tokenizer)
 
     def rewards(self, rows: Rows) -> Tensor:
         """Rewards of the sequences in ``rows``: [S], with gradient."""

@@ -9,14 +9,16 @@ adds nothing, both give the plain one.
 
 What a tokenizer loses by itself (capitals, white space, a letter that it does not know) is lost
 here too: nothing can be put back. What is promised then is that the two parts read as the whole
-text reads, and ``altered`` tells that something is lost. Where a text names a special token, such
-as "</s>", it is that token, here as everywhere in transformers.
+text reads, and ``warn_if_lossy`` says that something is lost. Where a text names a special token,
+such as "</s>", it is that token, here as everywhere in transformers.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
-from typing import Any
+from functools import lru_cache
+from typing import Any, Literal
 
 ANCHORS = ("\n", "a", ".")
 """What stands before a text while it is read as a continuation; more than one, for the first may
@@ -46,25 +48,41 @@ def decoded(tokenizer: Any, ids: list[int]) -> str:
     return tokenizer.decode(ids, clean_up_tokenization_spaces=False)
 
 
+@lru_cache(maxsize=8)
+def own_blank(tokenizer: Any) -> Literal["none", "hidden", "shown"]:
+    """Whether the tokenizer puts a blank before a text, and whether decoding takes it away again.
+
+    Found out once a tokenizer, with an "a".
+    """
+    letter, anchor = plain_ids(tokenizer, "a"), plain_ids(tokenizer, ANCHORS[0])
+    joined = plain_ids(tokenizer, ANCHORS[0] + "a")
+    if joined == anchor + letter or decoded(tokenizer, joined) == decoded(
+        tokenizer, anchor + letter
+    ):
+        return "none"
+    return "shown" if decoded(tokenizer, letter) == " a" else "hidden"
+
+
 def start_ids(tokenizer: Any, text: str) -> list[int]:
     """``text`` at the beginning of what a model reads, where a tokenizer may put its own blank."""
-    alone = plain_ids(tokenizer, "a")
-    if decoded(tokenizer, alone) == " a":  # and does not take it away again
+    blank = own_blank(tokenizer)
+    if blank == "shown":
         return continuation_ids(tokenizer, text)
-    if text.startswith(" ") and plain_ids(tokenizer, " a") == alone:
-        text = " " + text  # the first would be taken for the tokenizer's own
+    if blank == "hidden" and text.startswith(" "):
+        taken_for_its_own = plain_ids(tokenizer, " a") == plain_ids(tokenizer, "a")
+        text = " " + text if taken_for_its_own else text
     return plain_ids(tokenizer, text)
 
 
 def continuation_ids(tokenizer: Any, text: str) -> list[int]:
     """``text`` where it goes on after other text: nothing stands before it but what it says."""
     plain = plain_ids(tokenizer, text)
+    if own_blank(tokenizer) == "none":
+        return plain
     for anchor in ANCHORS:
         alone, joined = plain_ids(tokenizer, anchor), plain_ids(tokenizer, anchor + text)
-        if joined == alone + plain:
-            return plain
         if decoded(tokenizer, joined) == decoded(tokenizer, alone + plain):
-            return plain  # the anchor merged with the text: other tokens, the same characters
+            return plain  # it says its blank itself
         if joined[: len(alone)] == alone:
             return joined[len(alone) :]
     return plain
@@ -72,13 +90,14 @@ def continuation_ids(tokenizer: Any, text: str) -> list[int]:
 
 def prompt_ids(tokenizer: Any, prompt: str) -> list[int]:
     """``prompt`` after the tokenizer's own BOS, once, without an EOS that it may append."""
-    bare = plain_ids(tokenizer, prompt)
+    ids = start_ids(tokenizer, prompt)
+    bare = ids if own_blank(tokenizer) == "none" else plain_ids(tokenizer, prompt)
     probe = prompt if bare else "a"  # with nothing in between, BOS and EOS cannot be told apart
     inner = bare or plain_ids(tokenizer, probe)
     full = list(tokenizer(probe, add_special_tokens=True)["input_ids"])
     extra = len(full) - len(inner)
     lead = next((k for k in range(extra + 1) if full[k : k + len(inner)] == inner), 0)
-    specials, ids = full[:lead], start_ids(tokenizer, prompt)
+    specials = full[:lead]
     return ids if ids[:lead] == specials else specials + ids
 
 
@@ -95,7 +114,12 @@ def with_one_eos(tokenizer: Any, ids: Sequence[int]) -> list[int]:
     return ids[:end] + tail[: first + 1] + [token for token in tail[first + 1 :] if token != eos]
 
 
-def altered(tokenizer: Any) -> str | None:
-    """How the tokenizer gives ``SAMPLE`` back, if otherwise than it was; None if it is lossless."""
+def warn_if_lossy(tokenizer: Any) -> None:
+    """Say what a tokenizer does to a sample of text that it does not give back as it was."""
     given = decoded(tokenizer, start_ids(tokenizer, SAMPLE))
-    return None if given == SAMPLE else given
+    if given != SAMPLE:
+        warnings.warn(
+            f"{type(tokenizer).__name__} gives {SAMPLE!r} back as {given!r}: what it loses (such "
+            "as capitals, white space or letters that it does not know) no model reads",
+            stacklevel=4,
+        )
