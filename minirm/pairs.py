@@ -161,7 +161,7 @@ def warn_of_omissions(sequences: Sequence[Encoded], said: set[str] | None = None
     if not counts:
         return
     if said is not None:
-        said |= counts.keys()
+        said.update(counts)
     what = ", ".join(f"{name} ({n} of {len(sequences)} answers)" for name, n in counts.items())
     warnings.warn(
         f"the chat template leaves out what it was given, and the model does not read it: {what}",
