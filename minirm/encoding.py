@@ -115,7 +115,7 @@ def encode(
             "prompt and response must both be strings or both be lists of messages, got "
             f"{type(prompt).__name__} and {type(response).__name__}"
         )
-    if isinstance(prompt, str) and not text_format.chat:
+    if isinstance(prompt, str) and isinstance(response, str) and not text_format.chat:
         encoded = _encode_strings(tokenizer, prompt, response, tools, text_format.separator)
     else:
         encoded = _encode_conversation(tokenizer, prompt, response, tools, text_format.date)

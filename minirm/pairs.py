@@ -114,12 +114,7 @@ def encode_pairs(
     Raises:
         TypeError, ValueError: naming the row and the field. Also when nothing is left.
     """
-    for name, policy in (("overlong", overlong), ("bad_rows", bad_rows)):
-        if policy not in ("error", "drop"):
-            raise ValueError(f'{name} must be "error" or "drop", got {policy!r}')
-    lone = isinstance(pairs, str | bytes | Mapping | PreferencePair)
-    if lone or not isinstance(pairs, Iterable):
-        raise TypeError(f"pairs must be a sequence of preference pairs, got {type(pairs).__name__}")
+    _check_call(pairs, overlong=overlong, bad_rows=bad_rows)
     encoded: list[EncodedPair] = []
     kept: list[int] = []
     bad: list[str] = []
@@ -148,6 +143,15 @@ def encode_pairs(
         raise ValueError(_nothing_left(dropped, lengths, max_length))
     warn_of_omissions([side for pair in encoded for side in (pair.chosen, pair.rejected)])
     return encoded, dropped
+
+
+def _check_call(pairs: Any, **policies: str) -> None:
+    for name, policy in policies.items():
+        if policy not in ("error", "drop"):
+            raise ValueError(f'{name} must be "error" or "drop", got {policy!r}')
+    lone = isinstance(pairs, str | bytes | Mapping | PreferencePair)
+    if lone or not isinstance(pairs, Iterable):
+        raise TypeError(f"pairs must be a sequence of preference pairs, got {type(pairs).__name__}")
 
 
 def warn_of_omissions(sequences: Sequence[Encoded], said: set[str] | None = None) -> None:
