@@ -1,23 +1,33 @@
-"""From text to token ids. What a preference is; where prompt ends and response begins.
+"""Preference pairs, and a whole set of them as token ids.
 
-The boundary between prompt and response decides which log-probabilities an implicit reward sums,
-so nothing here is guessed: a string prompt and a string response are tokenised separately and
-concatenated, a conversation is rendered by the tokenizer's chat template and split at the longest
-common token prefix, and every response ends in exactly one EOS. What does not fit is an error that
-names the row, or, if asked, dropped and counted; no token is ever cut silently.
+What cannot be trained on is an error that names its row, or, if asked, dropped and counted, before
+any long work starts.
 """
 
 from __future__ import annotations
 
+import math
+import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
-from jinja2 import TemplateError
+from minirm.conversations import Message, Tools
+from minirm.encoding import Encoded, Text, TextFormat, check_text, encode
 
-Message = Mapping[str, Any]
-Text = str | Sequence[Message]
-"""A plain string, or a conversation: a list of ``{"role": ..., "content": ...}`` messages."""
+__all__ = [
+    "Dropped",
+    "Encoded",
+    "EncodedPair",
+    "Message",
+    "PreferencePair",
+    "Text",
+    "TextFormat",
+    "encode",
+    "encode_pairs",
+    "placed",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,23 +49,9 @@ class PreferencePair:
     prompt: Text
     chosen: Text
     rejected: Text
-    tools: Sequence[Mapping[str, Any]] | None = None
+    tools: Tools | None = None
     margin: float = 0.0
     origin: str | None = field(default=None, compare=False, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Encoded:
-    """A prompt and one response as token ids.
-
-    ``response`` ends in EOS (and what a chat template puts after it, such as a newline).
-    """
-
-    prompt: tuple[int, ...]
-    response: tuple[int, ...]
-
-    def __len__(self) -> int:
-        return len(self.prompt) + len(self.response)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,93 +60,127 @@ class EncodedPair:
 
     chosen: Encoded
     rejected: Encoded
+    margin: float = 0.0
 
     def __len__(self) -> int:
         return max(len(self.chosen), len(self.rejected))
 
 
-def encode(tokenizer: Any, prompt: Text, response: Text) -> Encoded:
-    """Tokenise one prompt and one response.
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """What ``encode_pairs`` left out; true if that is anything.
 
-    Raises:
-        TypeError: one is a string and the other a conversation, or a message is malformed.
-        ValueError: the response is empty, one of them encodes to no token, the tokenizer has no
-            EOS token or (for conversations) no chat template, or the template refuses.
+    Attributes:
+        overlong: how many pairs have more than ``max_length`` tokens.
+        bad: why each of the others makes no pair, with its place.
+        kept: places of the pairs that were kept, counted from 0.
     """
-    if tokenizer.eos_token_id is None:
-        raise ValueError(
-            f"{type(tokenizer).__name__} has no EOS token: a response must end in one, so that "
-            "both rewards see where it stops; set tokenizer.eos_token first"
-        )
-    _check_text("prompt", prompt)
-    _check_text("response", response)
-    if isinstance(prompt, str) != isinstance(response, str):
-        raise TypeError(
-            "prompt and response must both be strings or both be lists of messages, got "
-            f"{type(prompt).__name__} and {type(response).__name__}"
-        )
-    if isinstance(prompt, str):
-        prompt_ids, response_ids = _prompt_ids(tokenizer, prompt), _ids(tokenizer, response)
-    else:
-        prompt_ids, response_ids = _split_conversation(tokenizer, prompt, response)
-    if not prompt_ids:
-        raise ValueError(
-            f"the prompt {prompt!r} encodes to no token: the first token of a response needs "
-            "something to be predicted from; give a prompt, or a tokenizer that adds a BOS"
-        )
-    if not response_ids:
-        raise ValueError(f"the response {response!r} encodes to no token")
-    return Encoded(tuple(prompt_ids), tuple(_with_one_eos(tokenizer, response_ids)))
+
+    overlong: int = 0
+    bad: tuple[str, ...] = ()
+    kept: tuple[int, ...] = field(default=(), repr=False)
+
+    @property
+    def total(self) -> int:
+        return self.overlong + len(self.bad)
+
+    def __bool__(self) -> bool:
+        return self.total > 0
 
 
 def encode_pairs(
-    pairs: Iterable[PreferencePair | Mapping[str, Text]],
-    encode: Callable[[Text, Text], Encoded],
+    pairs: Iterable[PreferencePair | Mapping[str, Any]],
+    encode: Callable[..., Encoded],
     *,
     max_length: int | None = None,
     overlong: Literal["error", "drop"] = "error",
-) -> tuple[list[EncodedPair], int]:
+    bad_rows: Literal["error", "drop"] = "error",
+) -> tuple[list[EncodedPair], Dropped]:
     """Validate and tokenise a whole dataset before any long work starts.
 
+    What a chat template leaves out of them is said once, in a warning with its numbers.
+
     Args:
-        pairs: comparisons, as ``PreferencePair`` or as mappings with the same three keys.
-        encode: (prompt, response) -> ``Encoded``; a reward model's own ``encode``.
+        pairs: comparisons, as ``PreferencePair`` or as mappings with the same keys.
+        encode: (prompt, response) -> ``Encoded``; a reward model's own ``encode``. It gets
+            ``tools=`` too where a pair has them.
         max_length: most tokens that prompt and response may have together; None for no limit.
         overlong: what to do with a pair over ``max_length``: "error", or "drop" and count it.
+        bad_rows: the same for one that cannot be encoded, or whose sides tokenise alike.
 
     Returns:
-        the encoded pairs in order, and how many were dropped as too long.
+        the encoded pairs in order, and what was dropped.
 
     Raises:
         TypeError, ValueError: naming the row and the field. Also when nothing is left.
     """
-    if overlong not in ("error", "drop"):
-        raise ValueError(f'overlong must be "error" or "drop", got {overlong!r}')
-    lone = isinstance(pairs, str | bytes | Mapping | PreferencePair)
-    if lone or not isinstance(pairs, Iterable):
-        raise TypeError(f"pairs must be a sequence of preference pairs, got {type(pairs).__name__}")
+    _check_call(pairs, overlong=overlong, bad_rows=bad_rows)
     encoded: list[EncodedPair] = []
-    longest, dropped = 0, 0
+    kept: list[int] = []
+    bad: list[str] = []
+    lengths: list[int] = []  # of what is too long
     for row, raw in enumerate(pairs):
-        pair = _as_pair(row, raw)
-        both = _encode_row(row, pair, encode)
-        longest = max(longest, len(both))
+        try:
+            pair = _as_pair(row, raw)
+            both = _encode_row(row, pair, encode)
+        except (TypeError, ValueError) as error:
+            if bad_rows == "error":
+                raise
+            bad.append(str(error))
+            continue
         if max_length is not None and len(both) > max_length:
             if overlong == "error":
                 raise ValueError(
-                    f"row {row}: prompt and response have {len(both)} tokens, more than "
-                    f'max_length={max_length}; shorten it, or pass overlong="drop"'
+                    f"{pair.origin or f'row {row}'}: prompt and response have {len(both)} tokens, "
+                    f'more than max_length={max_length}; shorten it, or pass overlong="drop"'
                 )
-            dropped += 1
+            lengths.append(len(both))
             continue
         encoded.append(both)
+        kept.append(row)
+    dropped = Dropped(len(lengths), tuple(bad), tuple(kept))
     if not encoded:
-        if dropped:
-            raise ValueError(
-                f"all {dropped} pairs exceed max_length={max_length}; the longest has {longest}"
-            )
-        raise ValueError("no preference pairs were given")
+        raise ValueError(_nothing_left(dropped, lengths, max_length))
+    warn_of_omissions([side for pair in encoded for side in (pair.chosen, pair.rejected)])
     return encoded, dropped
+
+
+def _check_call(pairs: Any, **policies: str) -> None:
+    for name, policy in policies.items():
+        if policy not in ("error", "drop"):
+            raise ValueError(f'{name} must be "error" or "drop", got {policy!r}')
+    lone = isinstance(pairs, str | bytes | Mapping | PreferencePair)
+    if lone or not isinstance(pairs, Iterable):
+        raise TypeError(f"pairs must be a sequence of preference pairs, got {type(pairs).__name__}")
+
+
+def warn_of_omissions(sequences: Sequence[Encoded], said: set[str] | None = None) -> None:
+    """Say in one warning what chat templates left out, and of how many answers.
+
+    Args:
+        sequences: what ``encode`` returned.
+        said: what was said before and need not be said again; filled here.
+    """
+    counts = Counter(name for s in sequences for name in s.left_out if name not in (said or ()))
+    if not counts:
+        return
+    if said is not None:
+        said.update(counts)
+    what = ", ".join(f"{name} ({n} of {len(sequences)} answers)" for name, n in counts.items())
+    warnings.warn(
+        f"the chat template leaves out what it was given, and the model does not read it: {what}",
+        stacklevel=3,
+    )
+
+
+def _nothing_left(dropped: Dropped, lengths: Sequence[int], max_length: int | None) -> str:
+    if not dropped:
+        return "no preference pairs were given"
+    if not dropped.bad:
+        longest = f"the longest has {max(lengths)}"
+        return f"all {len(lengths)} pairs exceed max_length={max_length}; {longest}"
+    longer = f", {len(lengths)} exceed max_length={max_length}" if lengths else ""
+    return f"no pair is left: {len(dropped.bad)} are bad{longer}; the first: {dropped.bad[0]}"
 
 
 def _as_pair(row: int, raw: Any) -> PreferencePair:
@@ -161,29 +191,30 @@ def _as_pair(row: int, raw: Any) -> PreferencePair:
     missing = [field for field in ("prompt", "chosen", "rejected") if field not in raw]
     if missing:
         raise ValueError(f"row {row}: no field {missing[0]!r}; it has {list(raw)}")
-    return PreferencePair(raw["prompt"], raw["chosen"], raw["rejected"])
+    return PreferencePair(**{f.name: raw[f.name] for f in fields(PreferencePair) if f.name in raw})
 
 
-def _encode_row(
-    row: int, pair: PreferencePair, encode: Callable[[Text, Text], Encoded]
-) -> EncodedPair:
+def _encode_row(row: int, pair: PreferencePair, encode: Callable[..., Encoded]) -> EncodedPair:
     sides = []
+    place = where = pair.origin or f"row {row}"
+    tools = {} if pair.tools is None else {"tools": pair.tools}
     try:
-        where = f"row {row}"
         for field in ("prompt", "chosen", "rejected"):
-            _check_text(field, getattr(pair, field))
+            check_text(field, getattr(pair, field))
+        if not isinstance(pair.margin, int | float) or not math.isfinite(pair.margin):
+            raise ValueError(f"the margin must be a finite number, got {pair.margin!r}")
         for field in ("chosen", "rejected"):
-            where = f"row {row}, {field}"
-            sides.append(encode(pair.prompt, getattr(pair, field)))
+            where = f"{place}, {field}"
+            sides.append(encode(pair.prompt, getattr(pair, field), **tools))
     except (TypeError, ValueError) as error:
         raise placed(error, where) from error
     chosen, rejected = sides
     if chosen.prompt + chosen.response == rejected.prompt + rejected.response:
         raise ValueError(
-            f"row {row}: chosen and rejected tokenise alike ({pair.chosen!r} and "
+            f"{place}: chosen and rejected tokenise alike ({pair.chosen!r} and "
             f"{pair.rejected!r}), so no reward can tell them apart"
         )
-    return EncodedPair(*_share_boundary(chosen, rejected))
+    return EncodedPair(*_share_boundary(chosen, rejected), pair.margin)
 
 
 def placed(error: Exception, where: str) -> Exception:
@@ -200,81 +231,8 @@ def _share_boundary(chosen: Encoded, rejected: Encoded) -> tuple[Encoded, Encode
         chosen.response == rejected.response  # a judge's verdict: what differs is the question
     ):
         return chosen, rejected
-    return tuple(
-        Encoded(side.prompt[:short], side.prompt[short:] + side.response)
+    sides = (
+        replace(side, prompt=side.prompt[:short], response=side.prompt[short:] + side.response)
         for side in (chosen, rejected)
     )
-
-
-def _check_text(field: str, value: Any) -> None:
-    if isinstance(value, str):
-        if field != "prompt" and not value:
-            raise ValueError(f"the {field} is empty")
-        return
-    if not isinstance(value, Sequence) or isinstance(value, bytes):
-        raise TypeError(f"the {field} must be a string or a list of messages, got {value!r}")
-    if not value:
-        raise ValueError(f"the {field} is empty")
-    for message in value:
-        if (
-            not isinstance(message, Mapping)
-            or not isinstance(message.get("role"), str)
-            or not isinstance(message.get("content"), str)
-        ):
-            raise TypeError(
-                f'the {field} holds {message!r}; a message is {{"role": str, "content": str}}'
-            )
-    if field != "prompt" and not any(message["content"] for message in value):
-        raise ValueError(f"the {field} is empty")
-
-
-def _ids(tokenizer: Any, text: str) -> list[int]:
-    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
-
-
-def _prompt_ids(tokenizer: Any, prompt: str) -> list[int]:
-    """Prompt ids with the tokenizer's own BOS, once, and no EOS that the tokenizer may append."""
-    bare = _ids(tokenizer, prompt)
-    probe = prompt if bare else "a"  # with nothing in between, BOS and EOS cannot be told apart
-    inner = bare or _ids(tokenizer, probe)
-    full = list(tokenizer(probe, add_special_tokens=True)["input_ids"])
-    extra = len(full) - len(inner)
-    lead = next((k for k in range(extra + 1) if full[k : k + len(inner)] == inner), 0)
-    specials = full[:lead]
-    return bare if bare[:lead] == specials else specials + bare
-
-
-def _split_conversation(
-    tokenizer: Any, prompt: Sequence[Message], response: Sequence[Message]
-) -> tuple[list[int], list[int]]:
-    if not getattr(tokenizer, "chat_template", None):
-        raise ValueError(
-            f"{type(tokenizer).__name__} has no chat template, so a conversation cannot be "
-            "rendered; give strings, or set tokenizer.chat_template"
-        )
-    prompt, response = [dict(m) for m in prompt], [dict(m) for m in response]
-    try:
-        opened = tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
-        whole = tokenizer.apply_chat_template(prompt + response, tokenize=False)
-    except TemplateError as error:
-        raise ValueError(f"the chat template refuses {prompt + response!r}: {error}") from error
-    opened_ids, whole_ids = _ids(tokenizer, opened), _ids(tokenizer, whole)
-    boundary = 0
-    for a, b in zip(opened_ids, whole_ids, strict=False):
-        if a != b:
-            break
-        boundary += 1
-    return whole_ids[:boundary], whole_ids[boundary:]
-
-
-def _with_one_eos(tokenizer: Any, ids: list[int]) -> list[int]:
-    """End in exactly one EOS; a template's own ending, such as EOS and a newline, is kept."""
-    eos = tokenizer.eos_token_id
-    end = len(ids)
-    while end and (ids[end - 1] == eos or not tokenizer.decode([ids[end - 1]]).strip()):
-        end -= 1
-    tail = ids[end:]
-    if eos not in tail:
-        return [*ids, eos]
-    first = tail.index(eos)
-    return ids[:end] + tail[: first + 1] + [token for token in tail[first + 1 :] if token != eos]
+    return next(sides), next(sides)

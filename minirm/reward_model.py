@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy as copying
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
@@ -12,12 +13,15 @@ import torch
 from torch import Tensor, nn
 
 from minirm.batches import Rows, answer_groups, plain_rows, shared_rows
+from minirm.conversations import Tools
+from minirm.encoding import Encoded, Text, TextFormat, encode
 from minirm.losses import bradley_terry_losses
 from minirm.models import adapters, saving
 from minirm.models.dropout import without_dropout
 from minirm.models.heads import freeze_unread
 from minirm.models.probes import can_share_prompts
-from minirm.pairs import Encoded, Text, encode, placed
+from minirm.pairs import placed, warn_of_omissions
+from minirm.tokens import warn_if_lossy
 
 
 class RewardModel(nn.Module):
@@ -28,6 +32,7 @@ class RewardModel(nn.Module):
         tokenizer: the model's own.
         lora: a ``peft.LoraConfig``, to train adapters alone (and a head).
         copy: False trains ``model`` itself.
+        text_format: how it reads text; what ``settled`` finds out about the tokenizer joins it.
 
     Raises:
         ValueError: the tokenizer has more tokens than the model has embedding rows, or ``model``
@@ -37,7 +42,15 @@ class RewardModel(nn.Module):
     kind: ClassVar[str]
     adapter_task: ClassVar[str] = "CAUSAL_LM"
 
-    def __init__(self, model: Any, tokenizer: Any, *, lora: Any = None, copy: bool = True) -> None:
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        *,
+        lora: Any = None,
+        copy: bool = True,
+        text_format: TextFormat | Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__()
         model = copying.deepcopy(model) if copy else model
         if lora is not None:
@@ -51,6 +64,11 @@ class RewardModel(nn.Module):
         freeze_unread(model)
         self.model = without_dropout(model)
         self.tokenizer = tokenizer
+        if isinstance(text_format, Mapping):  # as JSON has it
+            text_format = TextFormat(**text_format)
+        self.text_format = (text_format or TextFormat()).settled(tokenizer)
+        self._omissions_said: set[str] = set()
+        warn_if_lossy(tokenizer)
 
     @property
     def has_reference(self) -> bool:
@@ -72,15 +90,27 @@ class RewardModel(nn.Module):
         return bradley_terry_losses(chosen, rejected), rewards
 
     def score(
-        self, prompts: Sequence[Text], responses: Sequence[Text], *, batch_size: int = 64
+        self,
+        prompts: Sequence[Text],
+        responses: Sequence[Text],
+        tools: Sequence[Tools | None] | None = None,
+        *,
+        batch_size: int = 64,
     ) -> Tensor:
         """Rewards of B responses to B prompts, without gradient: [B], on the CPU.
+
+        Args:
+            prompts: B strings or conversations.
+            responses: B of the same kind.
+            tools: what was on offer in each of the B, for the chat template; None: nothing.
+            batch_size: how many sequences run together.
 
         Raises:
             TypeError: a lone string instead of a list.
             ValueError: the two lists differ in length, or one row is empty or too long.
         """
-        return self.score_encoded(self._encode_all(prompts, responses), batch_size=batch_size)
+        sequences = self._encode_all(prompts, responses, tools)
+        return self.score_encoded(sequences, batch_size=batch_size)
 
     @torch.no_grad()
     def score_encoded(
@@ -137,9 +167,9 @@ class RewardModel(nn.Module):
         """Lay encoded sequences out for this model, on its device."""
         return plain_rows(sequences, self.pad_token_id).to(self.device)
 
-    def encode(self, prompt: Text, response: Text) -> Encoded:
-        """Token ids of one prompt and one response, as this model reads them."""
-        return encode(self.tokenizer, prompt, response)
+    def encode(self, prompt: Text, response: Text, tools: Tools | None = None) -> Encoded:
+        """Token ids of one prompt and one response, as this model reads them (``text_format``)."""
+        return encode(self.tokenizer, prompt, response, tools=tools, text_format=self.text_format)
 
     def save_pretrained(self, path: Any) -> None:
         """Write model, tokenizer and settings as safetensors and JSON, in Hugging Face's form.
@@ -153,6 +183,7 @@ class RewardModel(nn.Module):
         parts = {"model": self.model, "tokenizer": self.tokenizer}
         parts["reference"] = getattr(self, "reference", None)
         settings = {"has_reference": self.has_reference, **self.settings()}
+        settings["text_format"] = asdict(self.text_format)
         saving.write(path, self.kind, settings, parts)
 
     @classmethod
@@ -188,7 +219,12 @@ class RewardModel(nn.Module):
         """What besides the weights makes this reward: keyword arguments of the constructor."""
         raise NotImplementedError
 
-    def _encode_all(self, prompts: Sequence[Text], responses: Sequence[Text]) -> list[Encoded]:
+    def _encode_all(
+        self,
+        prompts: Sequence[Text],
+        responses: Sequence[Text],
+        tools: Sequence[Tools | None] | None = None,
+    ) -> list[Encoded]:
         for name, texts in (("prompts", prompts), ("responses", responses)):
             if isinstance(texts, str):
                 raise TypeError(f"{name} must be a list, got the lone string {texts!r}")
@@ -196,10 +232,16 @@ class RewardModel(nn.Module):
             raise ValueError(f"got {len(prompts)} prompts and {len(responses)} responses")
         if not len(prompts):
             raise ValueError("there is nothing to score: prompts and responses are empty")
+        if tools is None:
+            tools = [None] * len(prompts)
+        if len(tools) != len(prompts):
+            raise ValueError(f"got tools for {len(tools)} rows and {len(prompts)} prompts")
         sequences = []
-        for row, (prompt, response) in enumerate(zip(prompts, responses, strict=True)):
+        for row, (prompt, response, offer) in enumerate(
+            zip(prompts, responses, tools, strict=True)
+        ):
             try:
-                sequence = self.encode(prompt, response)
+                sequence = self.encode(prompt, response, offer)
             except (TypeError, ValueError) as error:
                 raise placed(error, f"row {row}") from error
             if self.max_length is not None and len(sequence) > self.max_length:
@@ -208,6 +250,7 @@ class RewardModel(nn.Module):
                     f"the model's context is {self.max_length}"
                 )
             sequences.append(sequence)
+        warn_of_omissions(sequences, self._omissions_said)
         return sequences
 
 

@@ -21,14 +21,16 @@ from torch import Tensor
 from torch.nn.functional import linear
 
 from minirm.batches import Rows
+from minirm.conversations import Tools, apply_template, as_text
+from minirm.encoding import Encoded, Text, TextFormat, encode
 from minirm.forward import hidden_states, language_model, response_logits, upcast
 from minirm.logprobs import pick_logprobs, response_logprobs, sum_by_sequence
 from minirm.models.adapters import is_adapted
 from minirm.models.dropout import without_dropout
 from minirm.models.heads import ensure_pad, with_head
 from minirm.models.probes import has_linear_head
-from minirm.pairs import Encoded, Text, encode
 from minirm.reward_model import RewardModel
+from minirm.tokens import continuation_ids
 
 
 class ExplicitRM(RewardModel):
@@ -45,6 +47,7 @@ class ExplicitRM(RewardModel):
         seed: of the head's start.
         lora: a ``peft.LoraConfig``, to train adapters and the head alone.
         copy: False trains ``base`` itself.
+        text_format: how strings are put together and which day it is; kept with the model.
 
     Raises:
         ValueError: the base is no causal LM, or its head has more than one output.
@@ -62,12 +65,13 @@ class ExplicitRM(RewardModel):
         seed: int = 0,
         lora: Any = None,
         copy: bool = True,
+        text_format: TextFormat | None = None,
     ) -> None:
         if pooling not in ("last", "mean"):
             raise ValueError(f'pooling must be "last" or "mean", got {pooling!r}')
         model = with_head(base, seed, copy=copy)
         tokenizer = ensure_pad(model, tokenizer)
-        super().__init__(model, tokenizer, lora=lora, copy=False)
+        super().__init__(model, tokenizer, lora=lora, copy=False, text_format=text_format)
         self.pooling = pooling
 
     def rewards(self, rows: Rows) -> Tensor:
@@ -112,6 +116,7 @@ class ImplicitRM(RewardModel):
         lora: a ``peft.LoraConfig``, to train adapters alone. The base is then its own reference,
             with the adapters off: no second copy of it exists.
         copy: False trains ``base`` itself; the reference is a copy all the same.
+        text_format: how strings are put together and which day it is; kept with the model.
 
     Raises:
         ValueError: beta is not positive, or the base or the reference is no causal LM.
@@ -128,6 +133,7 @@ class ImplicitRM(RewardModel):
         reference: Any = "base",
         lora: Any = None,
         copy: bool = True,
+        text_format: TextFormat | None = None,
     ) -> None:
         if not beta > 0:
             raise ValueError(f"beta must be positive, got {beta!r}")
@@ -144,7 +150,7 @@ class ImplicitRM(RewardModel):
             self._linear_head &= has_linear_head(frozen)
         if frozen is not None:  # copied before the dropout of a base trained in place is changed
             frozen = without_dropout(copying.deepcopy(frozen)).requires_grad_(False)
-        super().__init__(base, tokenizer, lora=lora, copy=copy)
+        super().__init__(base, tokenizer, lora=lora, copy=copy, text_format=text_format)
         self.beta = beta
         self.reference = frozen
 
@@ -225,6 +231,7 @@ class GenerativeRM(RewardModel):
             tokenizer has a chat template.
         lora: a ``peft.LoraConfig``, to train adapters alone.
         copy: False trains ``base`` itself.
+        text_format: how strings are put together and which day it is; kept with the model.
 
     Raises:
         ValueError: ``yes`` or ``no`` is not a single token (the message names the pieces), or
@@ -243,6 +250,7 @@ class GenerativeRM(RewardModel):
         question: str = QUESTION,
         lora: Any = None,
         copy: bool = True,
+        text_format: TextFormat | None = None,
     ) -> None:
         self._linear_head = has_linear_head(base)
         if "{prompt}" not in question or "{response}" not in question:
@@ -250,19 +258,18 @@ class GenerativeRM(RewardModel):
         self.yes_id, self.no_id = (_single_token(tokenizer, word) for word in (yes, no))
         if self.yes_id == self.no_id:
             raise ValueError(f"this tokenizer reads {yes!r} and {no!r} as the same token")
-        super().__init__(base, tokenizer, lora=lora, copy=copy)
+        super().__init__(base, tokenizer, lora=lora, copy=copy, text_format=text_format)
         self.yes, self.no, self.question = yes, no, question
 
-    def encode(self, prompt: Text, response: Text) -> Encoded:
-        encode(self.tokenizer, prompt, response)  # the same errors as everywhere
-        texts = {"prompt": _as_text(prompt), "response": _as_text(response)}
+    def encode(self, prompt: Text, response: Text, tools: Tools | None = None) -> Encoded:
+        how = self.text_format
+        encode(self.tokenizer, prompt, response, tools=tools, text_format=how)  # the same errors
+        texts = {"prompt": as_text(prompt, tools), "response": as_text(response)}
         # In one pass: a response may itself speak of "{prompt}".
         asked = re.sub(r"\{(prompt|response)\}", lambda m: texts[m[1]], self.question)
         if getattr(self.tokenizer, "chat_template", None):
             turn = [{"role": "user", "content": asked}]
-            asked = self.tokenizer.apply_chat_template(
-                turn, tokenize=False, add_generation_prompt=True
-            )
+            asked = apply_template(self.tokenizer, turn, date=how.date, add_generation_prompt=True)
             ids = self.tokenizer(asked, add_special_tokens=False)["input_ids"]
         else:
             ids = encode(self.tokenizer, asked, self.yes).prompt
@@ -287,17 +294,8 @@ class GenerativeRM(RewardModel):
 
 
 def _single_token(tokenizer: Any, word: str) -> int:
-    ids = tokenizer(word, add_special_tokens=False)["input_ids"]
+    ids = continuation_ids(tokenizer, word)  # it follows a question
     if len(ids) != 1:
         pieces = [tokenizer.decode([token]) for token in ids]
         raise ValueError(f"{word!r} must be one token, this tokenizer cuts it into {pieces}")
     return ids[0]
-
-
-def _as_text(text: Text) -> str:
-    """A conversation as plain text: one message alone as it is, several with their roles."""
-    if isinstance(text, str):
-        return text
-    if len(text) == 1:
-        return text[0]["content"]
-    return "\n".join(f"{message['role']}: {message['content']}" for message in text)

@@ -91,6 +91,16 @@ def load(folder: Path) -> Checkpoint | None:
     return None
 
 
+def saved_state(folder: Path) -> dict[str, Any]:
+    """The newest checkpoint's state without its tensors; empty where none can be read."""
+    for path in _newest_first(folder):
+        try:
+            return json.loads((path / STATE).read_bytes())
+        except (OSError, ValueError):  # damaged: ``load`` will say so
+            continue
+    return {}
+
+
 def any_in(folder: Path) -> Path | None:
     """The newest checkpoint's folder, whole or not; None where there is none."""
     return next(iter(_newest_first(folder)), None)

@@ -15,7 +15,7 @@ import shutil
 import warnings
 from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -126,7 +126,13 @@ class Trainer:
             schedule = "constant_with_warmup"
         limits = {"max_length": model.max_length, "overlong": overlong}
         self.model = model
-        self.pairs, self.dropped = encode_pairs(train_pairs, model.encode, **limits)
+        if resume:  # on the day that it is for the run that goes on, whatever the clock says
+            saved = checkpoints.saved_state(Path(output_dir) / "checkpoints")
+            if "text_format" in saved:
+                date = saved["text_format"]["date"]
+                model.text_format = replace(model.text_format, date=date)
+        self.pairs, dropped = encode_pairs(train_pairs, model.encode, **limits)
+        self.dropped = dropped.total
         _report(self.dropped, len(self.pairs), "train_pairs")
         self.costs = [pair_cost(pair, shared=model.shares_prompts) for pair in self.pairs]
         self.eval_sets: dict[str, list[EncodedPair]] = {}
@@ -140,7 +146,7 @@ class Trainer:
                 self.eval_sets[name], dropped = encode_pairs(pairs, model.encode, **limits)
             except (TypeError, ValueError) as error:
                 raise placed(error, f"eval_sets[{name!r}]") from error
-            _report(dropped, len(self.eval_sets[name]), f"eval_sets[{name!r}]")
+            _report(dropped.total, len(self.eval_sets[name]), f"eval_sets[{name!r}]")
         if os.environ.get("MINIRM_FAST") == "1" and epochs > 2:
             warnings.warn(f"MINIRM_FAST=1: 2 epochs instead of {epochs}", stacklevel=2)
             epochs = 2
@@ -391,6 +397,7 @@ class Trainer:
         if window.totals is not None:
             tensors["window"] = window.totals
         state |= {"settings": self._settings, "history": self.history}
+        state["text_format"] = asdict(self.model.text_format)
         if distributed.processes().is_main_process:
             checkpoints.save(self._checkpoints, step, tensors, state, keep=self.keep)
 

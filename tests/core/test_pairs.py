@@ -17,7 +17,7 @@ from tiny import (
 )
 
 from minirm import PreferencePair
-from minirm.pairs import Encoded, encode, encode_pairs
+from minirm.pairs import Dropped, Encoded, encode, encode_pairs
 
 GOOD = PreferencePair("Do you? ", "yes", "no")
 TEXT = st.text(min_size=1, max_size=12).filter(lambda t: "<" not in t)
@@ -199,7 +199,8 @@ def test_rows_may_be_pairs_or_mappings_and_keep_their_order():
     rows = [{"prompt": p.prompt, "chosen": p.chosen, "rejected": p.rejected} for p in PAIRS]
     assert encode_all(iter(rows)) == encode_all(PAIRS)
     encoded, dropped = encode_all(PAIRS)
-    assert dropped == 0
+    assert not dropped
+    assert dropped.kept == tuple(range(len(PAIRS)))
     assert [e.chosen for e in encoded] == [world(p.prompt, p.chosen) for p in PAIRS]
     assert [e.rejected for e in encoded] == [world(p.prompt, p.rejected) for p in PAIRS]
 
@@ -267,18 +268,18 @@ def test_t03_a_pair_that_does_not_fit_is_an_error_that_names_the_row():
 
 def test_t03_a_pair_that_just_fits_is_kept_whole():
     (_, whole), dropped = encode_all([GOOD, LONG], max_length=LENGTH)
-    assert (len(whole), dropped) == (LENGTH, 0)
+    assert (len(whole), dropped.overlong) == (LENGTH, 0)
 
 
 def test_t03_if_asked_what_does_not_fit_is_dropped_and_counted_and_nothing_is_cut():
     encoded, dropped = encode_all([LONG, GOOD, LONG], max_length=LENGTH - 1, overlong="drop")
-    assert dropped == 2
+    assert (dropped.overlong, dropped.bad, dropped.kept) == (2, (), (1,))
     assert encoded == encode_all([GOOD])[0]
 
 
 def test_t03_the_longer_of_the_two_responses_counts():
     swapped = PreferencePair(LONG.prompt, LONG.rejected, LONG.chosen)
-    assert encode_all([GOOD, swapped], max_length=LENGTH - 1, overlong="drop")[1] == 1
+    assert encode_all([GOOD, swapped], max_length=LENGTH - 1, overlong="drop")[1].overlong == 1
 
 
 def test_t04_a_set_that_is_dropped_whole_is_an_error_with_its_numbers():
@@ -289,6 +290,122 @@ def test_t04_a_set_that_is_dropped_whole_is_an_error_with_its_numbers():
 def test_an_unknown_policy_for_long_rows_is_an_error():
     with pytest.raises(ValueError, match='"error" or "drop", got \'cut\''):
         encode_all([GOOD], overlong="cut")
+
+
+# ------------------------------------------------------------------------- rows that are dropped
+
+REFUSING = QWEN.replace(
+    "{% for",
+    "{% if messages[0].role == 'system' %}{{ raise_exception('no system') }}{% endif %}{% for",
+).replace("m['content']", "m['content'] | trim")
+SYSTEM = [{"role": "system", "content": "Be brief."}]
+
+ONLY_ENCODING_SHOWS = {
+    "an empty turn": (user("Q"), assistant(""), "the chosen is empty"),
+    "a turn of white space": (user("Q"), assistant("B  "), "tokenise alike"),
+    "content of None": (user("Q"), [{"role": "assistant", "content": None}], "the chosen holds"),
+    "no content": (user("Q"), [{"role": "assistant"}], "the chosen holds"),
+    "a system turn": (SYSTEM + user("Q"), assistant("A"), "refuses .*no system"),
+    "a call that is not shown": (
+        user("Q"),
+        [{"role": "assistant", "content": "A", "tool_calls": [{"name": "f"}]}],
+        "does not show tool_calls",
+    ),
+    "a picture": (user("Q"), [{"role": "assistant", "content": [{"type": "image"}]}], "'image'"),
+    "half a character": (user("Q"), assistant("\ud83d"), "lone surrogate"),
+    "half a character in the prompt": (user("\udc00"), assistant("A"), "lone surrogate"),
+    "text and messages": ("Q", assistant("A"), "both be strings or both be lists"),
+}
+
+
+@pytest.mark.parametrize("origin", [None, "pairs.jsonl, line 7"])
+@pytest.mark.parametrize("case", ONLY_ENCODING_SHOWS)
+def test_a_row_whose_fault_only_encoding_shows_is_named_or_dropped_and_counted(case, origin):
+    prompt, chosen, complaint = ONLY_ENCODING_SHOWS[case]
+    tok = qwen_tokenizer(REFUSING)
+    fine = PreferencePair(user("Q"), assistant("A"), assistant("B"))
+    bad = PreferencePair(prompt, chosen, assistant("B"), origin=origin)
+    place = origin or "row 1"
+
+    def encode_here(*sides, **options):
+        return encode(tok, *sides, **options)
+
+    with pytest.raises((TypeError, ValueError), match=f"^{place}.*{complaint}"):
+        encode_pairs([fine, bad, fine], encode_here)
+    encoded, dropped = encode_pairs([fine, bad, fine], encode_here, bad_rows="drop")
+    assert encoded == encode_pairs([fine, fine], encode_here)[0]
+    assert (dropped.overlong, dropped.kept) == (0, (0, 2))
+    (reason,) = dropped.bad
+    assert reason.startswith(place)
+
+
+@pytest.mark.parametrize("case", BAD_ROWS)
+def test_every_bad_row_can_be_dropped(case):
+    row, _ = BAD_ROWS[case]
+    encoded, dropped = encode_all([GOOD, row, GOOD], bad_rows="drop")
+    assert (len(encoded), len(dropped.bad), dropped.kept) == (2, 1, (0, 2))
+
+
+def test_bad_rows_and_overlong_ones_are_counted_apart():
+    rows = [LONG, {"prompt": "Q"}, GOOD, LONG, None]
+    _, dropped = encode_all(rows, max_length=LENGTH - 1, overlong="drop", bad_rows="drop")
+    assert (dropped.overlong, len(dropped.bad), dropped.total) == (2, 2, 4)
+    assert dropped.kept == (2,)
+    assert dropped
+    assert not Dropped(kept=(0, 1))
+
+
+def test_what_is_too_long_is_no_bad_row_and_the_other_way_round():
+    with pytest.raises(ValueError, match="more than max_length"):
+        encode_all([GOOD, LONG], max_length=LENGTH - 1, bad_rows="drop")
+    with pytest.raises(ValueError, match="row 1: no field"):
+        encode_all([GOOD, {}], max_length=LENGTH, overlong="drop")
+
+
+def test_a_set_of_bad_rows_alone_is_an_error_with_its_first_reason():
+    complaint = "no pair is left: 2 are bad, 1 exceed max_length=3; the first: row 0: no field"
+    with pytest.raises(ValueError, match=complaint):
+        encode_all([{}, LONG, {}], max_length=3, overlong="drop", bad_rows="drop")
+
+
+def test_an_overlong_row_is_called_by_its_origin():
+    row = PreferencePair(LONG.prompt, LONG.chosen, LONG.rejected, origin="a.parquet, row 12")
+    with pytest.raises(ValueError, match=r"^a\.parquet, row 12: prompt and response have"):
+        encode_all([GOOD, row], max_length=LENGTH - 1)
+
+
+def test_an_unknown_policy_for_bad_rows_is_an_error():
+    with pytest.raises(ValueError, match='bad_rows must be "error" or "drop", got \'skip\''):
+        encode_all([GOOD], bad_rows="skip")
+
+
+# ------------------------------------------------------------------------- what travels with a pair
+
+
+def test_a_margin_travels_with_its_pair():
+    rows = [GOOD, PreferencePair("Do you? ", "yes", "no", margin=0.5)]
+    rows += [{"prompt": "Do you? ", "chosen": "yes", "rejected": "no", "margin": 2}]
+    assert [pair.margin for pair in encode_all(rows)[0]] == [0.0, 0.5, 2]
+
+
+@pytest.mark.parametrize("margin", [float("nan"), float("inf"), "1", None])
+def test_a_margin_that_is_no_number_is_a_bad_row(margin):
+    with pytest.raises(ValueError, match="row 0: the margin must be a finite number, got"):
+        encode_all([PreferencePair("Do you? ", "yes", "no", margin=margin)])
+
+
+def test_a_mapping_may_name_tools_and_origin():
+    seen = []
+
+    def watch(prompt, response, **options):
+        seen.append(options)
+        return world(prompt, response)
+
+    row = {"prompt": "Q", "chosen": "a", "rejected": "b", "tools": [{"name": "f"}], "other": 1}
+    encode_pairs([row, GOOD], watch)
+    assert seen == [{"tools": [{"name": "f"}]}] * 2 + [{}] * 2
+    with pytest.raises(ValueError, match=r"^line 3: the rejected is empty"):
+        encode_all([{"prompt": "Q", "chosen": "a", "rejected": "", "origin": "line 3"}])
 
 
 def test_a_model_that_rewrites_the_prompt_keeps_its_boundaries():

@@ -1,0 +1,167 @@
+"""One prompt and one response as token ids, and where the one ends and the other begins.
+
+The boundary decides which log-probabilities an implicit reward sums, so nothing here is guessed:
+a string prompt and a string response are tokenised apart (``tokens``), a conversation is rendered
+by the tokenizer's chat template (``conversations``), tokenised whole as transformers does it, and
+split at the longest common token prefix; every response ends in exactly one EOS. No token is ever
+cut.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from minirm import conversations, tokens
+from minirm.conversations import Message, Tools
+
+Text = str | Sequence[Message]
+"""A plain string, or a conversation: a list of ``{"role": ..., "content": ...}`` messages."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextFormat:
+    """How a model reads text: what was true in training has to stay true afterwards.
+
+    Attributes:
+        chat: two strings become a user's and an assistant's turn, for the chat template.
+        separator: stands between a string prompt and its response, where the prompt does not end
+            in it.
+        date: what a chat template is told is today, "2026-01-31"; None where none is told.
+
+    Raises:
+        ValueError: ``date`` is no date, or there is a separator with ``chat``, which needs none.
+    """
+
+    chat: bool = False
+    separator: str = ""
+    date: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.chat and self.separator:
+            raise ValueError(
+                f"separator={self.separator!r} stands between strings, and chat=True makes turns "
+                "of them: give one of the two"
+            )
+        try:
+            datetime.date.fromisoformat(self.date or "2026-01-31")
+        except (TypeError, ValueError):
+            raise ValueError(
+                f'date must be written as in "2026-01-31", got {self.date!r}'
+            ) from None
+
+    def settled(self, tokenizer: Any) -> TextFormat:
+        """The same for good: with today's date, if the tokenizer's chat template may print it."""
+        if self.date is not None or not conversations.prints_date(tokenizer):
+            return self
+        return replace(self, date=datetime.date.today().isoformat())
+
+
+PLAIN = TextFormat()
+"""Strings as they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A prompt and one response as token ids.
+
+    Attributes:
+        prompt: of the prompt, with what begins every text (BOS).
+        response: ends in EOS (and what a chat template puts after it, such as a newline).
+        left_out: names of what a chat template was given and does not show.
+    """
+
+    prompt: tuple[int, ...]
+    response: tuple[int, ...]
+    left_out: tuple[str, ...] = field(default=(), compare=False, repr=False)
+
+    def __len__(self) -> int:
+        return len(self.prompt) + len(self.response)
+
+
+def encode(
+    tokenizer: Any,
+    prompt: Text,
+    response: Text,
+    *,
+    tools: Tools | None = None,
+    text_format: TextFormat = PLAIN,
+) -> Encoded:
+    """Tokenise one prompt and one response.
+
+    Args:
+        tokenizer: any of transformers'.
+        prompt: a string, or messages.
+        response: the same; messages from an assistant's turn on.
+        tools: JSON schemas of the tools on offer, for the chat template.
+        text_format: how strings are put together, and which day it is.
+
+    Raises:
+        TypeError: one is a string and the other a conversation, or a message is malformed.
+        ValueError: the response is empty, one of them encodes to no token, the tokenizer has no
+            EOS token or (for conversations) no chat template, or the template refuses.
+    """
+    if tokenizer.eos_token_id is None:
+        raise ValueError(
+            f"{type(tokenizer).__name__} has no EOS token: a response must end in one, so that "
+            "both rewards see where it stops; set tokenizer.eos_token first"
+        )
+    check_text("prompt", prompt)
+    check_text("response", response)
+    if isinstance(prompt, str) != isinstance(response, str):
+        raise TypeError(
+            "prompt and response must both be strings or both be lists of messages, got "
+            f"{type(prompt).__name__} and {type(response).__name__}"
+        )
+    if isinstance(prompt, str) and isinstance(response, str) and not text_format.chat:
+        encoded = _encode_strings(tokenizer, prompt, response, tools, text_format.separator)
+    else:
+        encoded = _encode_conversation(tokenizer, prompt, response, tools, text_format.date)
+    if not encoded.prompt:
+        raise ValueError(
+            f"the prompt {prompt!r} encodes to no token: the first token of a response needs "
+            "something to be predicted from; give a prompt, or a tokenizer that adds a BOS"
+        )
+    if not encoded.response:
+        raise ValueError(f"the response {response!r} encodes to no token")
+    return replace(encoded, response=tuple(tokens.with_one_eos(tokenizer, encoded.response)))
+
+
+def check_text(field: str, value: Any) -> None:
+    """Refuse what is neither a string nor messages, or says nothing, naming the ``field``."""
+    if not isinstance(value, str):
+        conversations.check_messages(field, value)
+    says_something = bool if isinstance(value, str) else conversations.says_something
+    if field != "prompt" and not says_something(value):
+        raise ValueError(f"the {field} is empty")
+
+
+def _encode_strings(
+    tokenizer: Any, prompt: str, response: str, tools: Tools | None, separator: str
+) -> Encoded:
+    """Tokenise prompt and response apart; where there is no prompt, the response is the start."""
+    if tools:
+        raise ValueError("tools are for a chat template: give messages, or a format with chat")
+    if not prompt.endswith(separator):
+        prompt += separator
+    read = tokens.continuation_ids if prompt else tokens.start_ids
+    return Encoded(tuple(tokens.prompt_ids(tokenizer, prompt)), tuple(read(tokenizer, response)))
+
+
+def _encode_conversation(
+    tokenizer: Any, prompt: Text, response: Text, tools: Tools | None, date: str | None
+) -> Encoded:
+    """Tokenise a conversation whole, and split it where it parts from its opened prompt."""
+    if isinstance(prompt, str):
+        prompt = [{"role": "user", "content": prompt}]
+    if isinstance(response, str):
+        response = [{"role": "assistant", "content": response}]
+    if tools:
+        conversations.check_tools(tools)
+    text = conversations.render(tokenizer, prompt, response, tools=tools, date=date)
+    opened, whole = (tokens.plain_ids(tokenizer, part) for part in (text.opened, text.whole))
+    pieces = zip(opened, whole, strict=False)
+    boundary = next((i for i, (a, b) in enumerate(pieces) if a != b), min(len(opened), len(whole)))
+    return Encoded(tuple(whole[:boundary]), tuple(whole[boundary:]), text.left_out)
