@@ -30,6 +30,8 @@ class TextFormat:
         separator: stands between a string prompt and its response, where the prompt does not end
             in it.
         date: what a chat template is told is today, "2026-01-31"; None where none is told.
+        ends_in_eos: a response ends in exactly one EOS. False: it ends as the tokenizer or the
+            template has it, which is how classifiers published elsewhere were trained.
 
     Raises:
         ValueError: ``date`` is no date, or there is a separator with ``chat``, which needs none.
@@ -38,6 +40,7 @@ class TextFormat:
     chat: bool = False
     separator: str = ""
     date: str | None = None
+    ends_in_eos: bool = True
 
     def __post_init__(self) -> None:
         if self.chat and self.separator:
@@ -103,7 +106,7 @@ def encode(
         ValueError: the response is empty, one of them encodes to no token, the tokenizer has no
             EOS token or (for conversations) no chat template, or the template refuses.
     """
-    if tokenizer.eos_token_id is None:
+    if tokenizer.eos_token_id is None and text_format.ends_in_eos:
         raise ValueError(
             f"{type(tokenizer).__name__} has no EOS token: a response must end in one, so that "
             "both rewards see where it stops; set tokenizer.eos_token first"
@@ -116,7 +119,7 @@ def encode(
             f"{type(prompt).__name__} and {type(response).__name__}"
         )
     if isinstance(prompt, str) and isinstance(response, str) and not text_format.chat:
-        encoded = _encode_strings(tokenizer, prompt, response, tools, text_format.separator)
+        encoded = _encode_strings(tokenizer, prompt, response, tools, text_format)
     else:
         encoded = _encode_conversation(tokenizer, prompt, response, tools, text_format.date)
     if not encoded.prompt:
@@ -126,6 +129,8 @@ def encode(
         )
     if not encoded.response:
         raise ValueError(f"the response {response!r} encodes to no token")
+    if not text_format.ends_in_eos:
+        return encoded
     return replace(encoded, response=tuple(tokens.with_one_eos(tokenizer, encoded.response)))
 
 
@@ -139,13 +144,15 @@ def check_text(field: str, value: Any) -> None:
 
 
 def _encode_strings(
-    tokenizer: Any, prompt: str, response: str, tools: Tools | None, separator: str
+    tokenizer: Any, prompt: str, response: str, tools: Tools | None, text_format: TextFormat
 ) -> Encoded:
     """Tokenise prompt and response apart; where there is no prompt, the response is the start."""
     if tools:
         raise ValueError("tools are for a chat template: give messages, or a format with chat")
-    if not prompt.endswith(separator):
-        prompt += separator
+    if not prompt.endswith(text_format.separator):
+        prompt += text_format.separator
+    if not text_format.ends_in_eos:  # in one piece, as whoever trained it read it
+        return _split(tokens.prompt_ids(tokenizer, prompt), tokenizer(prompt + response).input_ids)
     read = tokens.continuation_ids if prompt else tokens.start_ids
     return Encoded(tuple(tokens.prompt_ids(tokenizer, prompt)), tuple(read(tokenizer, response)))
 
@@ -162,6 +169,11 @@ def _encode_conversation(
         conversations.check_tools(tools)
     text = conversations.render(tokenizer, prompt, response, tools=tools, date=date)
     opened, whole = (tokens.plain_ids(tokenizer, part) for part in (text.opened, text.whole))
+    return replace(_split(opened, whole), left_out=text.left_out)
+
+
+def _split(opened: Sequence[int], whole: Sequence[int]) -> Encoded:
+    """``whole`` in two, where it parts from the prompt that is ``opened``."""
     pieces = zip(opened, whole, strict=False)
     boundary = next((i for i, (a, b) in enumerate(pieces) if a != b), min(len(opened), len(whole)))
-    return Encoded(tuple(whole[:boundary]), tuple(whole[boundary:]), text.left_out)
+    return Encoded(tuple(whole[:boundary]), tuple(whole[boundary:]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy as copying
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from typing import Any, ClassVar, Self
@@ -49,7 +49,7 @@ class RewardModel(nn.Module):
         *,
         lora: Any = None,
         copy: bool = True,
-        text_format: TextFormat | Mapping[str, Any] | None = None,
+        text_format: TextFormat | None = None,
     ) -> None:
         super().__init__()
         model = copying.deepcopy(model) if copy else model
@@ -64,8 +64,6 @@ class RewardModel(nn.Module):
         freeze_unread(model)
         self.model = without_dropout(model)
         self.tokenizer = tokenizer
-        if isinstance(text_format, Mapping):  # as JSON has it
-            text_format = TextFormat(**text_format)
         self.text_format = (text_format or TextFormat()).settled(tokenizer)
         self._omissions_said: set[str] = set()
         warn_if_lossy(tokenizer)

@@ -14,6 +14,7 @@ import copy as copying
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Literal
 
 import torch
@@ -70,9 +71,20 @@ class ExplicitRM(RewardModel):
         if pooling not in ("last", "mean"):
             raise ValueError(f'pooling must be "last" or "mean", got {pooling!r}')
         model = with_head(base, seed, copy=copy)
-        tokenizer = ensure_pad(model, tokenizer)
+        if text_format is None or text_format.ends_in_eos:
+            tokenizer = ensure_pad(model, tokenizer)
         super().__init__(model, tokenizer, lora=lora, copy=False, text_format=text_format)
         self.pooling = pooling
+
+    def encode(self, prompt: Text, response: Text, tools: Tools | None = None) -> Encoded:
+        encoded = super().encode(prompt, response, tools)
+        if self.text_format.ends_in_eos:
+            return encoded
+        # Transformers' classifiers read the last token that is not padding, be it EOS or not.
+        pad, ids = self.model.config.get_text_config().pad_token_id, encoded.response
+        while len(ids) > 1 and ids[-1] == pad:
+            ids = ids[:-1]
+        return replace(encoded, response=ids)
 
     def rewards(self, rows: Rows) -> Tensor:
         # <u, h> in full even under autocast: rounded rewards would tie where they differ.

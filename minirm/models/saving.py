@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from transformers import AutoModelForSequenceClassification
 
 from minirm.distributed import gathered, is_spread, processes
+from minirm.encoding import TextFormat
 from minirm.models import adapters, heads
 from minirm.models.bases import causal_lm, load_tokenizer, resolve
 from minirm.progress import quiet_transformers
@@ -173,8 +174,8 @@ def _read_settings(folder: Path, kind: str) -> dict[str, Any]:
         )
     file = folder / SETTINGS
     if not file.is_file():
-        if kind == "explicit":  # any one-label classifier is an explicit reward
-            return {}
+        if kind == "explicit":  # any one-label classifier is one, and is read as transformers does
+            return {"text_format": TextFormat(ends_in_eos=False)}
         raise FileNotFoundError(
             f"{str(folder)!r} has no {SETTINGS}, which holds what the weights do not "
             f"(beta, reference, question); was it saved by {kind.capitalize()}RM.save_pretrained?"
@@ -186,6 +187,7 @@ def _read_settings(folder: Path, kind: str) -> dict[str, Any]:
             f"{str(folder)!r} holds another kind of reward ({saved}) than "
             f"{kind.capitalize()}RM opens"
         )
+    settings["text_format"] = TextFormat(**settings.get("text_format", {}))
     return settings
 
 
