@@ -250,7 +250,7 @@ def test_the_judges_answer_goes_on_after_its_question():
 
 @pytest.mark.parametrize("kind", [ExplicitRM, ImplicitRM])
 def test_models_score_what_was_said(kind):
-    """The blank stands once in the prompt and once in the response: neither is doubled."""
+    """A blank that ends the prompt is one blank, also before a response that begins with none."""
     tok = FAMILIES["metaspace first"]()
     rm = kind(tiny(vocab=len(tok) + 1), tok)
     sequence = rm.encode("Is it? ", "yes")
