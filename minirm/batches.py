@@ -37,6 +37,7 @@ class Rows:
     sequence: Tensor  # [N] long: which sequence each response token belongs to
     last: Tensor  # [S] long: the state at the last token of each sequence
     reference: Tensor | None = None  # [S]: ln pi_ref(y|x), where it was computed beforehand
+    margin: Tensor | None = None  # [B]: by how much each chosen reward is to lead; None: 0
     position_ids: Tensor | None = None  # [R, T] long; None: 0 .. T - 1
     segment: Tensor | None = None  # [R, T] long: PADDING, PROMPT or which answer; None: plain
 
@@ -120,7 +121,10 @@ def pair_rows(pairs: Sequence[EncodedPair], pad_token_id: int, *, shared: bool =
     for i, pair in enumerate(pairs):
         both = [i, len(pairs) + i]
         groups += [both] if shared and _one_prompt(pair) else [both[:1], both[1:]]
-    return shared_rows(sequences, sorted(groups), pad_token_id)  # chosen rows first
+    rows = shared_rows(sequences, sorted(groups), pad_token_id)  # chosen rows first
+    if not any(pair.margin for pair in pairs):
+        return rows
+    return replace(rows, margin=torch.tensor([p.margin for p in pairs], dtype=torch.float64))
 
 
 def pair_cost(pair: EncodedPair, *, shared: bool) -> int:

@@ -62,6 +62,7 @@ class EncodedPair:
 
     chosen: Encoded
     rejected: Encoded
+    margin: float = 0.0
 
     def __len__(self) -> int:
         return max(len(self.chosen), len(self.rejected))
@@ -181,7 +182,7 @@ def _encode_row(
             f"row {row}: chosen and rejected tokenise alike ({pair.chosen!r} and "
             f"{pair.rejected!r}), so no reward can tell them apart"
         )
-    return EncodedPair(*_share_boundary(chosen, rejected))
+    return EncodedPair(*_share_boundary(chosen, rejected), margin=pair.margin)
 
 
 def placed(error: Exception, where: str) -> Exception:
