@@ -71,9 +71,7 @@ class RunFolder:
     def save_model(self, model: RewardModel) -> None:
         _save(model, self.path)
 
-    def save_failure(
-        self, model: RewardModel, history: Sequence[Record], error: NotFinite
-    ) -> str:
+    def save_failure(self, model: RewardModel, history: Sequence[Record], error: NotFinite) -> str:
         """Save the weights before the step that failed, and what failed; returns the message."""
         folder = RunFolder(self.path / f"before-step-{error.step}", self.keep)
         folder.begin(history)

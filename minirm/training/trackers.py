@@ -43,7 +43,9 @@ def check(tracker: Any, folder: Path | None) -> None:
 
 def start(accelerator: Accelerator, settings: Mapping[str, Any]) -> None:
     """Begin a run with whatever ``accelerator`` logs with."""
-    plain = {k: v if isinstance(v, bool | int | float | str) else str(v) for k, v in settings.items()}
+    plain = {
+        k: v if isinstance(v, bool | int | float | str) else str(v) for k, v in settings.items()
+    }
     accelerator.init_trackers("minirm", config=plain)
 
 
