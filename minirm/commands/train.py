@@ -20,10 +20,12 @@ from minirm.commands.shared import (
     read_pairs,
 )
 from minirm.distributed import say
-from minirm.models.pretrained import ADAPTER, SETTINGS
+from minirm.models.pretrained import ADAPTER, SETTINGS, saved_kind
 from minirm.progress import lines_of_logging
 from minirm.reward_model import RewardModel
-from minirm.training.settings import HOW, WHEN, Kind, Settings, flag
+from minirm.rewards import ImplicitRM
+from minirm.training.kinds import Kind
+from minirm.training.settings import HOW, WHEN, Settings, flag
 from minirm.training.trainer import Trainer
 
 EXAMPLES = """examples:
@@ -104,7 +106,8 @@ def _add_settings(group: Any, name: str) -> None:
         elif kind.names:
             options["choices"] = kind.names
         else:
-            options |= {"type": _reader(kind), "metavar": "N" if kind.read is int else "X"}
+            metavar = {int: "N", float: "X"}.get(kind.read, "NAME")
+            options |= {"type": _reader(kind), "metavar": metavar}
         group.add_argument(flag(each), **options)
 
 
@@ -193,56 +196,58 @@ def _own_settings(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _model(options: argparse.Namespace, own: dict[str, Any]) -> RewardModel:
-    """The model to train: a new one on a base, or one that is trained on."""
-    held, adapted = _held(options.model)
-    if held is not None and (held != options.reward) and (adapted or held == "explicit"):
-        raise ValueError(
-            f"--model {options.model} holds an {held} reward model, which is no start for "
-            f"--reward {options.reward}: give --reward {held}, or the base that it was trained from"
-        )
-    if adapted or held == "explicit":
-        return _trained_on(options, own, adapted)
+    """The model to train: a new reward on a language model, or one that is gone on with."""
     # What is not trained needs no master weights: autocast would round them all the same.
     frozen = options.lora is not None and options.mixed_precision == "bf16"
-    base, tokenizer = open_base(options.model, torch.bfloat16 if frozen else torch.float32)
-    if options.reward == "explicit":
-        own = own | {"seed": options.seed}
-    return REWARDS[options.reward](base, tokenizer, copy=False, **own, **_lora(options))
-
-
-def _trained_on(options: argparse.Namespace, own: dict[str, Any], adapted: bool) -> RewardModel:
-    """The reward model in ``--model``, whose head or adapter is trained further."""
-    model = REWARDS[options.reward].from_pretrained(Path(options.model).expanduser())
-    saved = model.settings() | {"reference": "base"}
+    dtype = torch.bfloat16 if frozen else torch.float32
+    base, tokenizer, held = _start(options.model, options.reward, dtype)
     for name, value in own.items():
-        if saved[name] != value:
+        if name in held and held[name] != value:
+            was = "one" if isinstance(held[name], torch.nn.Module) else repr(held[name])
             raise ValueError(
-                f"--model {options.model} was trained with {name}={saved[name]!r}, not "
-                f"{value!r}: leave the option out, or train from the base"
+                f"--model {options.model} was trained with {name} {was}, not {value!r}: "
+                "leave the option out, or train from the base"
             )
-    if options.lora is None:
-        return model if adapted else model.float()  # master weights
-    if adapted:
+    if options.lora is not None and hasattr(base, "peft_config"):
         raise ValueError(
             f"--model {options.model} has an adapter already: leave --lora out to train that one "
             "on, or merge it first"
         )
-    frozen = torch.bfloat16 if options.mixed_precision == "bf16" else torch.float32
-    lora = _lora(options)
-    return type(model)(model.model.to(frozen), model.tokenizer, copy=False, **saved, **lora)
+    if options.reward == "explicit":
+        own = own | {"seed": options.seed}
+    return REWARDS[options.reward](base, tokenizer, copy=False, **held | own, **_lora(options))
 
 
-def _held(name: str) -> tuple[str | None, bool]:
-    """Which reward a folder holds (None: a language model, or no folder), and whether an adapter
-    is in it."""
+def _start(name: str, kind: str, dtype: torch.dtype) -> tuple[Any, Any, dict[str, Any]]:
+    """What is trained: a model and its tokenizer, and of a reward what its constructor was told.
+
+    A folder with a reward of this kind is gone on with: its head or adapter, reference, settings.
+    """
     folder = Path(name).expanduser()
+    held = _kind_in(folder)
     adapted = (folder / ADAPTER).is_file()
+    if held not in (None, kind) and (adapted or held == "explicit"):
+        raise ValueError(
+            f"--model {name} holds an {held} reward, of which no {kind} one can be made: "
+            f"give --reward {held}, or the base that it was trained from"
+        )
+    if held != kind:
+        return *open_base(name, dtype), {}
+    reward = REWARDS[kind].from_pretrained(folder)
+    settings = reward.settings()
+    if isinstance(reward, ImplicitRM):
+        settings["reference"] = (reward.reference or "base") if reward.has_reference else None
+    model = reward.model if adapted else reward.model.to(dtype)
+    return model, reward.tokenizer, settings
+
+
+def _kind_in(folder: Path) -> str | None:
+    """Which reward a folder holds; None for a language model, and where there is no folder."""
     if (folder / SETTINGS).is_file():
-        return json.loads((folder / SETTINGS).read_text())["reward"], adapted
+        return saved_kind(folder)
     config = folder / "config.json"
     classes = json.loads(config.read_text()).get("architectures") if config.is_file() else None
-    classifier = any(c.endswith("ForSequenceClassification") for c in classes or ())
-    return "explicit" if classifier else None, adapted
+    return "explicit" if any("ForSequenceClassification" in c for c in classes or ()) else None
 
 
 def _lora(options: argparse.Namespace) -> dict[str, Any]:

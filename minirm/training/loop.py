@@ -19,7 +19,6 @@ import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from torch import Tensor
-from transformers import get_scheduler
 
 from minirm import distributed
 from minirm.batches import Rows, epoch_batches, pair_rows
@@ -28,6 +27,7 @@ from minirm.logprobs import in_full
 from minirm.pairs import EncodedPair
 from minirm.reward_model import RewardModel
 from minirm.rewards import ImplicitRM
+from minirm.training import schedules
 from minirm.training.monitor import Monitor
 from minirm.training.settings import Settings
 
@@ -74,7 +74,7 @@ class Loop:
             fused=device.type in ("cuda", "cpu", "xpu"),
         )
         total = settings.total_steps(len(pairs))
-        self.schedule = get_scheduler(_schedule(settings), optimizer, settings.warmup_steps, total)
+        self.schedule = schedules.build(settings.schedule, optimizer, settings.warmup_steps, total)
         self.wrapped, self.optimizer = self.accelerator.prepare(model, optimizer)
         distributed.gather_outside_forward(model, "rewards", "reference_logprobs")
         self.optimizer.zero_grad(set_to_none=True)  # what was left there is not of this batch
@@ -202,12 +202,6 @@ def _accelerator(model: RewardModel, settings: Settings) -> Accelerator:
         log_with=settings.log_with,
         project_dir=settings.output_dir and settings.output_dir / "logs",
     )
-
-
-def _schedule(settings: Settings) -> str:
-    if settings.warmup_steps and settings.schedule == "constant":  # which passes over a warm-up
-        return "constant_with_warmup"
-    return settings.schedule
 
 
 def _recompute_activations(model: Any, verb: str, *arguments: Any) -> None:

@@ -80,7 +80,8 @@ class Settings:
         SWITCH, "compute activations again in the backward pass: less memory, a third slower",
         group=HOW))
     seed: int = field(default=0, metadata=_about(
-        INTEGER, "of the order of the pairs", group=HOW, stays=True))
+        INTEGER, "of the order of the pairs (minirm train: also of a new head)",
+        group=HOW, stays=True))
     bad_rows: Literal["error", "drop"] = field(default="error", metadata=_about(
         DROP_OR_NOT, "pairs that cannot be encoded: stop, or leave them out and count them"))
     overlong: Literal["error", "drop"] = field(default="error", metadata=_about(

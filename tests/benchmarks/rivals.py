@@ -38,7 +38,7 @@ def minirm_epoch(rm: RewardModel, pairs: list, batch_size: int, **options: Any) 
     loop.close()
 
     def run() -> None:
-        with mock.patch.object(Loop, "reference", lambda _: cache):
+        with mock.patch.object(Loop, "reference", return_value=cache):
             trainer.fit()
 
     return run

@@ -9,7 +9,6 @@ import torch
 from tiny import PAIRS, same, tiny, tokenizer, weights
 
 from minirm import ExplicitRM, GenerativeRM, ImplicitRM, Trainer
-from minirm.evaluation import evaluate
 from minirm.training import checkpoints, monitor
 from minirm.training.loop import Loop
 
