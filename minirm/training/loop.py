@@ -65,10 +65,9 @@ class Loop:
         self.model, self.pairs, self.costs, self.settings = model, pairs, costs, settings
         self.accelerator = _accelerator(model, settings)
         device, scaler = self.accelerator.device, self.accelerator.scaler
-        self._weights = [p for p in model.parameters() if p.requires_grad]
         # The fused kernel is the one that can be told on the device to leave a step out.
         optimizer = torch.optim.AdamW(
-            self._weights,
+            _trained(model),
             lr=settings.lr,
             weight_decay=settings.weight_decay,
             fused=device.type in ("cuda", "cpu", "xpu"),
@@ -77,6 +76,7 @@ class Loop:
         self.schedule = schedules.build(settings.schedule, optimizer, settings.warmup_steps, total)
         self.wrapped, self.optimizer = self.accelerator.prepare(model, optimizer)
         distributed.gather_outside_forward(model, "rewards", "reference_logprobs")
+        self._weights = _trained(model)  # anew: FSDP has put others in their place
         self.optimizer.zero_grad(set_to_none=True)  # what was left there is not of this batch
         if settings.gradient_checkpointing:
             _recompute_activations(model.model, "enable", {"use_reentrant": False})
@@ -202,6 +202,10 @@ def _accelerator(model: RewardModel, settings: Settings) -> Accelerator:
         log_with=settings.log_with,
         project_dir=settings.output_dir and settings.output_dir / "logs",
     )
+
+
+def _trained(model: RewardModel) -> list[torch.nn.Parameter]:
+    return [weight for weight in model.parameters() if weight.requires_grad]
 
 
 def _recompute_activations(model: Any, verb: str, *arguments: Any) -> None:
