@@ -15,6 +15,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -37,6 +38,7 @@ class Rows:
     sequence: Tensor  # [N] long: which sequence each response token belongs to
     last: Tensor  # [S] long: the state at the last token of each sequence
     reference: Tensor | None = None  # [S]: ln pi_ref(y|x), where it was computed beforehand
+    margin: Tensor | None = None  # [B]: by how much each chosen reward is to lead; None: 0
     position_ids: Tensor | None = None  # [R, T] long; None: 0 .. T - 1
     segment: Tensor | None = None  # [R, T] long: PADDING, PROMPT or which answer; None: plain
 
@@ -103,11 +105,11 @@ def shared_rows(
     plain = len(groups) == len(sequences)
     return Rows(
         input_ids=_padded(tokens, width, pad_token_id),
-        source=torch.tensor(source),
-        position=torch.tensor(position),
-        target=torch.tensor(target),
-        sequence=torch.tensor(sequence),
-        last=torch.tensor(last),
+        source=_long(source),
+        position=_long(position),
+        target=_long(target),
+        sequence=_long(sequence),
+        last=_long(last),
         position_ids=None if plain else _padded(positions, width, 0),
         segment=None if plain else _padded(segments, width, PADDING),
     )
@@ -148,7 +150,10 @@ def pair_rows(pairs: Sequence[EncodedPair], pad_token_id: int, *, shared: bool =
     for i, pair in enumerate(pairs):
         both = [i, len(pairs) + i]
         groups += [both] if shared and _one_prompt(pair) else [both[:1], both[1:]]
-    return shared_rows(sequences, sorted(groups), pad_token_id)  # chosen rows first
+    rows = shared_rows(sequences, sorted(groups), pad_token_id)  # chosen rows first
+    if not any(pair.margin for pair in pairs):
+        return rows
+    return replace(rows, margin=torch.tensor([p.margin for p in pairs], dtype=torch.float64))
 
 
 def pair_cost(pair: EncodedPair, *, shared: bool) -> int:
@@ -215,4 +220,8 @@ JITTER = 1.2
 
 
 def _padded(rows: Sequence[Sequence[int]], width: int, value: int) -> Tensor:
-    return torch.tensor([[*row, *[value] * (width - len(row))] for row in rows])
+    return _long([[*row, *[value] * (width - len(row))] for row in rows])
+
+
+def _long(values: Sequence[int] | Sequence[Sequence[int]]) -> Tensor:
+    return torch.from_numpy(np.array(values, dtype=np.int64))  # a quarter of torch.tensor's time

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy as copying
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
@@ -85,7 +85,7 @@ class RewardModel(nn.Module):
         """
         rewards = self.rewards(rows)
         chosen, rejected = rewards.chunk(2)
-        return bradley_terry_losses(chosen, rejected), rewards
+        return bradley_terry_losses(chosen, rejected, rows.margin), rewards
 
     def score(
         self,
@@ -110,21 +110,35 @@ class RewardModel(nn.Module):
         sequences = self._encode_all(prompts, responses, tools)
         return self.score_encoded(sequences, batch_size=batch_size)
 
+    def score_encoded(self, sequences: Sequence[Encoded], *, batch_size: int = 64) -> Tensor:
+        """``score`` for what ``encode`` returned: [B], in the order given."""
+        return self.map_encoded(self.rewards, sequences, batch_size=batch_size)
+
     @torch.no_grad()
-    def score_encoded(
+    def map_encoded(
         self,
+        function: Callable[[Rows], Tensor],
         sequences: Sequence[Encoded],
         *,
         batch_size: int = 64,
         plan: Callable[[Iterable], Iterable] = iter,
+        reference: Tensor | None = None,
     ) -> Tensor:
-        """``score`` for what ``encode`` returned: [B], in the order given.
+        """A number for each of B sequences, without gradient: [B], on the CPU, in their order.
 
         What occurs more than once runs once, and answers to one prompt run in shared rows.
-        ``plan`` sees the batches before they run, and may repeat some.
+
+        Args:
+            function: from rows to [S], such as ``rewards``.
+            sequences: as ``encode`` returns them.
+            batch_size: sequences at once.
+            plan: sees the batches before they run, and may repeat some.
+            reference: [B], ln pi_ref(y|x), where it was computed beforehand.
         """
-        place = {s: i for i, s in enumerate(dict.fromkeys(sequences))}
-        distinct = list(place)
+        first: dict[Encoded, int] = {}
+        for i, sequence in enumerate(sequences):
+            first.setdefault(sequence, i)
+        distinct, origin = list(first), list(first.values())
         groups = [[i] for i in range(len(distinct))]
         if self.shares_prompts:
             groups = answer_groups(distinct, self.model.config.get_text_config().hidden_size)
@@ -137,8 +151,11 @@ class RewardModel(nn.Module):
                 [[where[i] for i in group] for group in batch],
                 self.pad_token_id,
             )
-            scores |= zip(members, self.rewards(rows.to(self.device)).cpu(), strict=True)
-        return torch.stack([scores[place[s]] for s in sequences])
+            origins = [origin[i] for i in members]
+            if reference is not None:
+                rows = replace(rows, reference=reference[origins])
+            scores |= zip(origins, function(rows.to(self.device)).cpu(), strict=True)
+        return torch.stack([scores[first[s]] for s in sequences])
 
     @cached_property
     def shares_prompts(self) -> bool:

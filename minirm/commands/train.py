@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import SchedulerType
 
 from minirm.commands.shared import (
     REWARDS,
     BadCall,
     add_data_arguments,
     count,
-    open_base,
     positive,
     read_pairs,
+    told_in_one_line,
 )
 from minirm.distributed import say
+from minirm.models.adapters import is_adapted
+from minirm.models.starting import start
+from minirm.progress import lines_of_logging
 from minirm.reward_model import RewardModel
+from minirm.training.kinds import Kind
+from minirm.training.settings import HOW, WHEN, Settings, flag
 from minirm.training.trainer import Trainer
 
 EXAMPLES = """examples:
@@ -28,9 +33,10 @@ EXAMPLES = """examples:
       --data owner/dataset --split train --chat --eval-data test=held-out.jsonl --output my-rm
   minirm train --reward implicit --model owner/name --lora 16 --precision bf16 \\
       --gradient-checkpointing --micro-batch-size 1 ...     a large model on a small GPU
-  torchrun --nproc_per_node 8 -m minirm.cli train ...     the same on eight GPUs of one machine
+  torchrun --nproc_per_node 8 -m minirm train ...     the same on eight GPUs of one machine
 
-A run with --save-every that was stopped goes on with the same command and --resume.
+A run with --save-every that was stopped goes on with the same command and --resume. Where --model
+is a reward model with a head or an adapter of its own, these are trained on.
 """
 
 # What only one of the rewards has; given to another it is a bad call, not something to pass over.
@@ -62,40 +68,57 @@ def add(commands: argparse._SubParsersAction) -> None:
     )
     option("--output", required=True, type=Path, metavar="FOLDER", help="where the model goes")
     add_data_arguments(train)
-    option = train.add_argument_group("optimisation").add_argument
-    option("--lr", type=positive, default=1e-4, help="of AdamW, at its height")
-    option("--schedule", default="constant", choices=sorted(SchedulerType), metavar="NAME",
-           help="of lr: constant, linear, cosine, ...")  # fmt: skip
-    option("--warmup-steps", type=count, default=0, metavar="N")
-    option("--epochs", type=count, default=5, metavar="N")
-    option("--batch-size", type=count, default=32, metavar="N", help="pairs a step, in all")
-    option("--micro-batch-size", type=count, metavar="N", help="pairs on a device at once")
-    option("--weight-decay", type=float, default=0.0, metavar="W")
-    option("--max-grad-norm", type=positive, metavar="NORM", help="clip gradients to this norm")
-    option("--precision", choices=("no", "bf16", "fp16"), default="no",
-           help="autocast; the weights stay in float32")  # fmt: skip
-    option("--lora", type=count, metavar="RANK",
-           help="train adapters of this rank alone (needs minirm[lora]); with --precision bf16 "
-           "the frozen base is held in bfloat16")  # fmt: skip
-    option("--gradient-checkpointing", action="store_true",
-           help="less memory, about a third slower")  # fmt: skip
-    option("--seed", type=int, default=0, help="of the order of the pairs, and of a new head")
+    group = train.add_argument_group(HOW)
+    _add_settings(group, HOW)
+    group.add_argument(
+        "--lora", type=count, metavar="RANK",
+        help="train adapters of this rank alone (needs minirm[lora]); with --precision bf16 "
+        "the frozen base is held in bfloat16",
+    )  # fmt: skip
     option = train.add_argument_group("the reward").add_argument
     option("--beta", type=positive, help="implicit: reward per nat (default: 0.01)")
     option("--no-reference", action="store_true", help="implicit: r = beta ln pi(y|x)")
     option("--pooling", choices=("last", "mean"), help="explicit: the state that the head reads")
     option("--yes", metavar="WORD", help="generative: the verdict on a good answer")
     option("--no", metavar="WORD", help="generative: the verdict on a bad one")
-    option = train.add_argument_group("on the way").add_argument
-    option("--eval-data", nargs="+", default=[], metavar="[NAME=]FILE_OR_NAME",
-           help="sets to evaluate at the end, and every --eval-every steps")  # fmt: skip
-    option("--eval-split", default="test", metavar="SPLIT", help="of --eval-data on the hub")
-    option("--eval-every", type=count, metavar="STEPS")
-    option("--log-every", type=count, default=10, metavar="STEPS")
-    option("--save-every", type=count, metavar="STEPS", help="write a checkpoint to go on from")
-    option("--keep", type=count, default=2, metavar="N", help="checkpoints to keep, the newest")
-    option("--resume", action="store_true", help="go on from the newest whole checkpoint")
+    group = train.add_argument_group("on the way")
+    group.add_argument(
+        "--eval-data", nargs="+", default=[], metavar="[NAME=]FILE_OR_NAME",
+        help="sets to evaluate at the end, and every --eval-every steps",
+    )  # fmt: skip
+    group.add_argument(
+        "--eval-split", default="test", metavar="SPLIT", help="of --eval-data on the hub"
+    )
+    _add_settings(group, WHEN)
     train.set_defaults(run=run)
+
+
+def _add_settings(group: Any, name: str) -> None:
+    """An option for each of the trainer's settings of this group."""
+    for each in fields(Settings):
+        kind, text = each.metadata["kind"], each.metadata["text"]
+        options: dict[str, Any] = {"dest": each.name, "default": each.default, "help": text}
+        if each.metadata["group"] != name:
+            continue
+        if isinstance(each.default, bool):
+            options["action"] = "store_true"
+        elif kind.names:
+            options["choices"] = kind.names
+        else:
+            metavar = {int: "N", float: "X"}.get(kind.read, "NAME")
+            options |= {"type": _reader(kind), "metavar": metavar}
+        group.add_argument(flag(each), **options)
+
+
+def _reader(kind: Kind) -> Any:
+    def read(text: str) -> Any:
+        value = kind.read(text)
+        if not kind.holds(value):
+            raise argparse.ArgumentTypeError(f"must be {kind.says}, got {text}")
+        return value
+
+    read.__name__ = kind.says  # argparse's "invalid ... value"
+    return read
 
 
 class _Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
@@ -108,57 +131,95 @@ class _Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescription
 
 
 def run(options: argparse.Namespace) -> None:
-    if options.output.is_file():
-        raise FileExistsError(f"--output {options.output} is a file; give a folder")
-    settings = _own_settings(options) | _lora(options)
+    sets = _named_sets(options)
+    _check_paths(options, sets)
+    if options.lr == 0:
+        raise BadCall("--lr must be positive, got 0: nothing would move")
+    own = _own_settings(options)
+    settings = _settings(options)
     pairs, _ = read_pairs(options.data, options)
-    sets = {}
+    eval_sets = {
+        name: read_pairs(source, options, options.eval_split)[0] for name, source in sets.items()
+    }
+    trainer = Trainer(_model(options, own), pairs, eval_sets=eval_sets, settings=settings)
+    with lines_of_logging():
+        trainer.fit()
+    say(f"written: {options.output}")
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    answers = vars(options) | {"output_dir": options.output}
+    return Settings(**{f.name: answers[f.name] for f in fields(Settings) if f.name in answers})
+
+
+def _named_sets(options: argparse.Namespace) -> dict[str, str]:
+    """``--eval-data`` as names and sources."""
+    sets: dict[str, str] = {}
     for given in options.eval_data:
         name, equals, source = given.partition("=")
         name, source = (name, source) if equals else (Path(given).stem, given)
         if name in sets:
             raise BadCall(f"two sets of --eval-data are called {name!r}: write NAME=FILE")
-        sets[name], _ = read_pairs(source, options, options.eval_split)
-    model = _model(options, settings)
-    trainer = Trainer(
-        model,
-        pairs,
-        eval_sets=sets,
-        lr=options.lr,
-        schedule=options.schedule,
-        warmup_steps=options.warmup_steps,
-        epochs=options.epochs,
-        batch_size=options.batch_size,
-        micro_batch_size=options.micro_batch_size,
-        weight_decay=options.weight_decay,
-        max_grad_norm=options.max_grad_norm,
-        mixed_precision=options.precision,
-        gradient_checkpointing=options.gradient_checkpointing,
-        overlong=options.overlong,
-        log_every=options.log_every,
-        eval_every=options.eval_every,
-        seed=options.seed,
-        output_dir=options.output,
-        save_every=options.save_every,
-        keep=options.keep,
-        resume=options.resume,
-    )
-    for record in trainer.fit():
-        say("  ".join(f"{name} {_short(value)}" for name, value in record.items()))
-    say(f"written: {options.output}")
+        sets[name] = source
+    return sets
+
+
+def _check_paths(options: argparse.Namespace, sets: dict[str, str]) -> None:
+    """Nothing that is read may lie where the run writes, be it through a link."""
+    output = options.output.resolve()
+    if output.is_file():
+        raise FileExistsError(f"--output {options.output} is a file; give a folder")
+    read = [("--model", options.model), ("--data", options.data)]
+    for name, given in read + [("--eval-data", source) for source in sets.values()]:
+        path = Path(given).expanduser()
+        if path.exists() and path.resolve().is_relative_to(output):
+            raise ValueError(
+                f"{name} {given} would be overwritten: --output {options.output} is "
+                f"{'the same folder' if path.resolve() == output else 'the folder that it is in'}; "
+                "give another"
+            )
 
 
 def _own_settings(options: argparse.Namespace) -> dict[str, Any]:
+    """What the reward's constructor is to be told."""
     settings: dict[str, Any] = {}
     for option, (kind, argument) in OWN.items():
         value = getattr(options, option)
         if value in (None, False):
             continue
         if kind != options.reward:
-            flag = "--" + option.replace("_", "-")
-            raise BadCall(f"{flag} is for --reward {kind}, not for {options.reward}")
+            name = "--" + option.replace("_", "-")
+            raise BadCall(f"{name} is for --reward {kind}, not for {options.reward}")
         settings[argument] = None if option == "no_reference" else value
     return settings
+
+
+def _model(options: argparse.Namespace, own: dict[str, Any]) -> RewardModel:
+    """The model to train: a new reward on a language model, or one that is gone on with."""
+    # What is not trained needs no master weights: autocast would round them all the same.
+    frozen = options.lora is not None and options.mixed_precision == "bf16"
+    dtype = torch.bfloat16 if frozen else torch.float32
+    with told_in_one_line(options.model):
+        found, line = start(options.model, options.reward, dtype=dtype)
+    held = found.settings
+    for name, value in own.items():
+        if name in held and held[name] != value:
+            was = "one" if isinstance(held[name], torch.nn.Module) else repr(held[name])
+            raise ValueError(
+                f"--model {options.model} was trained with {name} {was}, not {value!r}: "
+                "leave the option out, or train from the base"
+            )
+    if options.lora is not None and is_adapted(found.model):
+        raise ValueError(
+            f"--model {options.model} has an adapter already: leave --lora out to train that one "
+            "on, or merge it first"
+        )
+    say(line)
+    if options.reward == "explicit":
+        own = own | {"seed": options.seed}
+    return REWARDS[options.reward](
+        found.model, found.tokenizer, copy=False, **held | own, **_lora(options)
+    )
 
 
 def _lora(options: argparse.Namespace) -> dict[str, Any]:
@@ -172,16 +233,3 @@ def _lora(options: argparse.Namespace) -> dict[str, Any]:
         ) from error
     rank = options.lora
     return {"lora": LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear")}
-
-
-def _model(options: argparse.Namespace, settings: dict[str, Any]) -> RewardModel:
-    # What is not trained needs no master weights: autocast would round them all the same.
-    frozen = options.lora is not None and options.precision == "bf16"
-    base, tokenizer = open_base(options.model, torch.bfloat16 if frozen else torch.float32)
-    if options.reward == "explicit":
-        settings = settings | {"seed": options.seed}
-    return REWARDS[options.reward](base, tokenizer, copy=False, **settings)
-
-
-def _short(value: float) -> str:
-    return str(value) if isinstance(value, int) else f"{value:.4g}"

@@ -31,20 +31,20 @@ def start(
         ValueError: nothing of that kind can be made of what the folder holds.
     """
     folder = Path(resolve(name))
-    saved = saved_kind(folder)
-    if saved == kind or (saved is None and kind == "explicit" and _is_classifier(folder)):
-        start = read(folder, kind)
-        if not adapters.is_adapted(start.model):
-            start.model.to(dtype)
-        return start, f"going on with the {kind} reward of {folder}"
-    if saved == "explicit":
+    held = saved_kind(folder) or ("explicit" if _is_classifier(folder) else None)
+    if held == kind:
+        found = read(folder, kind)
+        if not adapters.is_adapted(found.model):
+            found.model.to(dtype)
+        return found, f"going on with the {kind} reward in {name}"
+    if held == "explicit":
         raise ValueError(
-            f"{str(folder)!r} holds an explicit reward, whose head has taken the place of what "
+            f"{str(name)!r} holds an explicit reward, whose head has taken the place of what "
             f"predicts tokens: no {kind} reward can be made of it"
         )
-    if saved is not None and (folder / adapters.ADAPTER).is_file():
+    if held is not None and (folder / adapters.ADAPTER).is_file():
         raise ValueError(
-            f"{str(folder)!r} holds the adapter of an {saved} reward: make a model of it with "
+            f"{str(name)!r} holds the adapter of an {held} reward: make a model of it with "
             f"`minirm merge` before it can be the base of an {kind} one"
         )
     model, tokenizer = load_base(name, dtype=dtype)

@@ -88,9 +88,11 @@ def check_same_run(saved: Mapping[str, Any], now: Mapping[str, Any]) -> None:
 
 
 def fingerprint(pairs: Sequence[EncodedPair]) -> str:
-    """A hash of all token ids and of their order."""
+    """A hash of all token ids, of the margins, and of their order."""
     digest = hashlib.sha256()
     for pair in pairs:
+        if pair.margin:
+            digest.update(array("d", (pair.margin,)).tobytes())
         for side in (pair.chosen, pair.rejected):
             for ids in (side.prompt, side.response):
                 digest.update(array("q", (len(ids), *ids)).tobytes())

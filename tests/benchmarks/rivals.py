@@ -24,6 +24,7 @@ from minirm import Trainer
 from minirm.batches import epoch_batches, pair_rows
 from minirm.reward_model import RewardModel
 from minirm.rewards import ImplicitRM
+from minirm.training.loop import Loop
 
 LR, BETA, CLIP = 1e-6, 0.1, 1.0
 Epoch = Callable[[], None]
@@ -32,9 +33,15 @@ Epoch = Callable[[], None]
 def minirm_epoch(rm: RewardModel, pairs: list, batch_size: int, **options: Any) -> Epoch:
     settings = {"lr": LR, "epochs": 1, "batch_size": batch_size, "max_grad_norm": CLIP}
     trainer = Trainer(rm, pairs, **settings, progress=False, **options)
-    cache = trainer._reference()
-    trainer._reference = lambda: cache
-    return trainer.fit
+    loop = Loop(rm, trainer.pairs, trainer.costs, trainer.settings)
+    cache = loop.reference()
+    loop.close()
+
+    def run() -> None:
+        with mock.patch.object(Loop, "reference", return_value=cache):
+            trainer.fit()
+
+    return run
 
 
 def bucketed_two_rows_epoch(rm: RewardModel, pairs: list, batch_size: int) -> Epoch:
@@ -47,7 +54,7 @@ def bucketed_two_rows_epoch(rm: RewardModel, pairs: list, batch_size: int) -> Ep
         return [order[i : i + size] for i in range(0, len(order), size)]
 
     def run() -> None:
-        with mock.patch("minirm.training.trainer.epoch_batches", sorted_batches):
+        with mock.patch("minirm.training.loop.epoch_batches", sorted_batches):
             epoch()
 
     return run

@@ -567,11 +567,11 @@ def test_fast_shortens_training_and_says_so(monkeypatch):
     from tiny import PAIRS, tiny, tokenizer
 
     model = ExplicitRM(tiny(), tokenizer())
-    assert Trainer(model, PAIRS, epochs=7).epochs == 7
+    assert Trainer(model, PAIRS, epochs=7).settings.epochs == 7
     monkeypatch.setenv("MINIRM_FAST", "1")
     with pytest.warns(UserWarning, match="MINIRM_FAST=1: 2 epochs instead of 7"):
-        assert Trainer(model, PAIRS, epochs=7).epochs == 2
-    assert Trainer(model, PAIRS, epochs=1).epochs == 1
+        assert Trainer(model, PAIRS, epochs=7).settings.epochs == 2
+    assert Trainer(model, PAIRS, epochs=1).settings.epochs == 1
 
 
 def test_pages_are_read_as_the_book_reads_them():

@@ -60,9 +60,28 @@ def test_gradient_is_that_of_finite_differences(pairs):
         assert leaf.grad[i].item() == pytest.approx(difference.item() / (2 * step), abs=1e-8)
 
 
-def test_gradient_passes_torchs_own_check_in_float64():
-    inputs = [torch.randn(5, dtype=torch.float64, requires_grad=True) for _ in range(2)]
+@pytest.mark.parametrize("count", [2, 3], ids=["without margins", "with margins"])
+def test_gradient_passes_torchs_own_check_in_float64(count):
+    inputs = [torch.randn(5, dtype=torch.float64, requires_grad=True) for _ in range(count)]
     assert torch.autograd.gradcheck(bradley_terry_loss, inputs)
+
+
+@given(st.lists(st.tuples(REWARD, REWARD, st.floats(-5, 5)), min_size=1, max_size=8))
+@patient
+def test_a_margin_is_by_how_much_the_chosen_reward_has_to_lead(triples):
+    chosen, rejected, margin = rewards(triples)
+    by_hand = sum(math.log1p(math.exp(-(c - r - m))) for c, r, m in triples) / len(triples)
+    loss = bradley_terry_loss(chosen, rejected, margin)
+    assert loss.item() == pytest.approx(by_hand, rel=1e-12)
+    torch.testing.assert_close(loss, bradley_terry_loss(chosen - margin, rejected))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_margin_takes_the_type_of_the_rewards(dtype):
+    ones = torch.ones(3, dtype=dtype)
+    for other in (torch.float32, torch.float64):
+        losses = bradley_terry_losses(ones, ones, torch.ones(3, dtype=other))
+        assert losses.dtype == dtype
 
 
 @given(PAIRED, st.floats(-100, 100))
@@ -131,3 +150,9 @@ def test_float64_stays_float64():
 def test_shapes_that_do_not_pair_up_are_an_error(chosen, rejected, complaint):
     with pytest.raises(ValueError, match=complaint):
         bradley_terry_loss(chosen, rejected)
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (3, 1), (2,)])
+def test_a_margin_of_another_shape_is_an_error(shape):
+    with pytest.raises(ValueError, match="chosen and rejected and margin must have the same shape"):
+        bradley_terry_loss(torch.zeros(3), torch.zeros(3), torch.zeros(shape))

@@ -270,7 +270,7 @@ def test_t18_a_sliding_window_falls_back_to_plain_rows_with_one_warning():
         trainer = Trainer(rm, PAIRS, epochs=1, eval_sets={"test": PAIRS})
     trainer.fit()  # any further warning would be an error
     scores = rm.score([p.prompt for p in PAIRS], [p.chosen for p in PAIRS])
-    assert trainer._rows([0, 1], None).segment is None
+    assert trainer.costs == [len(pair) for pair in trainer.pairs]  # of plain rows
     pairs = encoded(rm)
     alone = torch.cat([rm.rewards(plain_rows([p.chosen], 0)) for p in pairs]).detach()
     torch.testing.assert_close(scores, alone, atol=1e-5, rtol=1e-5)
@@ -285,7 +285,7 @@ def test_the_model_that_trains_shares_prompts_without_a_warning():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         trainer = Trainer(make(ExplicitRM), PAIRS, epochs=1)
-    assert trainer._rows([0, 1], None).input_ids.shape[0] == 2
+    assert trainer.costs == [len(p.chosen) + len(p.rejected.response) for p in trainer.pairs]
 
 
 # ------------------------------------------------------------------------- several answers

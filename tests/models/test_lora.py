@@ -8,6 +8,7 @@ from tiny import ARCHITECTURES, PAIRS, PROMPTS, RESPONSES, same, tiny, tokenizer
 
 from minirm import ExplicitRM, GenerativeRM, ImplicitRM, Trainer, load_base
 from minirm.evaluation import evaluate
+from minirm.training.loop import Loop
 
 pytestmark = pytest.mark.needs("peft")
 KINDS = (ExplicitRM, ImplicitRM, GenerativeRM)
@@ -79,7 +80,7 @@ def test_t15_the_reference_is_the_base_with_the_adapter_off(base):
 
 def test_t14_the_cached_reference_of_an_adapter_is_the_online_one(monkeypatch):
     cached = fit(ImplicitRM(tiny().double(), tokenizer(), lora=lora()))
-    monkeypatch.setattr(Trainer, "_reference", lambda self: None)
+    monkeypatch.setattr(Loop, "reference", lambda self: None)
     online = fit(ImplicitRM(tiny().double(), tokenizer(), lora=lora()))
     torch.testing.assert_close(weights(cached), weights(online), atol=1e-9, rtol=0)
 

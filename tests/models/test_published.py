@@ -10,7 +10,8 @@ from minirm import ExplicitRM, Trainer
 # What a template puts after an answer: nothing, EOS, EOS and a newline, or a token of its own.
 ENDINGS = {"nothing": "", "eos": "</s>", "eos, newline": "</s>\n", "own": "<|turn|>\n"}
 TEMPLATE = (
-    "{{% for m in messages %}}<|turn|>{{{{ m['role'] }}}}\n{{{{ m['content'] }}}}{end}{{% endfor %}}"
+    "{{% for m in messages %}}<|turn|>{{{{ m['role'] }}}}\n{{{{ m['content'] }}}}{end}"
+    "{{% endfor %}}"
     "{{% if add_generation_prompt %}}<|turn|>assistant\n{{% endif %}}"
 )
 TALKS = [(user(x), assistant(y)) for x, y in zip(PROMPTS, RESPONSES, strict=True)]

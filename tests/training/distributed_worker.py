@@ -21,6 +21,7 @@ from tiny import PAIRS, perturb, tiny, tokenizer, weights
 from minirm import ExplicitRM, ImplicitRM, Trainer
 from minirm.distributed import processes, whole
 from minirm.evaluation import evaluate
+from minirm.training.loop import Loop
 
 # Seven pairs in batches of three: the last batch has one, so that one of two processes has none.
 OPTIONS = {"lr": 1e-3, "epochs": 2, "batch_size": 3, "log_every": 2, "schedule": "linear"}
@@ -65,14 +66,14 @@ def main(folder: Path) -> None:
     state = processes()
     wrappers: list[str] = []
     layers: list[str] = []
-    loop = Trainer._loop
+    steps = Loop.steps
 
-    def watched(self, accelerator, model, *rest):
-        wrappers.append(type(model).__name__)
+    def watched(self, *arguments):
+        wrappers.append(type(self.wrapped).__name__)
         layers.append(type(self.model.model.base_model.layers[0]).__name__)
-        return loop(self, accelerator, model, *rest)
+        return steps(self, *arguments)
 
-    Trainer._loop = watched
+    Loop.steps = watched
     report: dict = {"world": state.num_processes, "histories": {}}
     for name, (kind, architecture, changes) in CASES.items():
         # Rewards that are 0 up to rounding would count as wins here and as losses there.

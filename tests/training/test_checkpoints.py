@@ -6,12 +6,11 @@ import math
 
 import pytest
 import torch
-from safetensors import SafetensorError
 from tiny import PAIRS, same, tiny, tokenizer, weights
 
 from minirm import ExplicitRM, GenerativeRM, ImplicitRM, Trainer
-from minirm.evaluation import evaluate
-from minirm.training import checkpoints
+from minirm.training import checkpoints, monitor
+from minirm.training.loop import Loop
 
 KINDS = (ExplicitRM, ImplicitRM, GenerativeRM)
 RUN = {"lr": 1e-3, "epochs": 2, "batch_size": 3, "log_every": 2, "schedule": "linear"}  # 6 steps
@@ -23,7 +22,7 @@ def make(kind=ImplicitRM, **options):
 
 def stop_after(monkeypatch, step):
     """Interrupt the next run after ``step`` steps, as Ctrl-C would."""
-    backward, calls = Trainer._backward, []
+    backward, calls = Loop.backward, []
 
     def counted(*arguments):
         calls.append(1)
@@ -31,7 +30,7 @@ def stop_after(monkeypatch, step):
             raise KeyboardInterrupt
         return backward(*arguments)
 
-    monkeypatch.setattr(Trainer, "_backward", counted)
+    monkeypatch.setattr(Loop, "backward", counted)
 
 
 def interrupted(rm, folder, monkeypatch, step, **options):
@@ -41,10 +40,8 @@ def interrupted(rm, folder, monkeypatch, step, **options):
             Trainer(rm, PAIRS, output_dir=folder, **RUN | options).fit()
 
 
-def files_of(folder):
-    """Below ``folder``: relative path to content."""
-    files = (p for p in folder.rglob("*") if p.is_file())
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in files}
+def history_in(folder):
+    return [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
 
 
 def steps(folder):
@@ -154,18 +151,18 @@ def test_a_full_disk_ends_the_run_and_the_run_can_go_on_once_there_is_room(tmp_p
     assert same(weights(rm), weights(whole))
 
 
-def test_a_disk_that_is_full_when_the_model_is_saved_leaves_what_was_there(tmp_path, monkeypatch):
-    Trainer(make(), PAIRS, output_dir=tmp_path, **RUN).fit()
-    before = files_of(tmp_path)
-
+def test_a_model_that_cannot_be_saved_is_an_error_that_leaves_history_and_checkpoints(
+    tmp_path, monkeypatch
+):
     def fails(self, path):
-        (path / "model.safetensors").write_text("half")
-        raise SafetensorError("No space left on device")
+        raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(ImplicitRM, "save_pretrained", fails)
-    with pytest.raises(OSError, match=r"could not be written to .*: No space left on device"):
-        Trainer(make(), PAIRS, output_dir=tmp_path, **RUN | {"seed": 1}).fit()
-    assert files_of(tmp_path) == before
+    trainer = Trainer(make(), PAIRS, output_dir=tmp_path, save_every=4, **RUN)
+    with pytest.raises(OSError, match="No space left on device"):
+        trainer.fit()
+    assert [r["step"] for r in history_in(tmp_path)] == [2, 4, 6]
+    assert steps(tmp_path / "checkpoints") == [4]
 
 
 # ------------------------------------------------------------------------- going on
@@ -304,7 +301,7 @@ def poisoned(rm, call, bad=math.nan):
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_a_bad_loss_stops_with_the_weights_before_it_saved(watched, bad, tmp_path, monkeypatch):
     """Also where the host looks only when it logs: the device leaves later steps out."""
-    monkeypatch.setattr(Trainer, "_watched", lambda *_: watched)
+    monkeypatch.setattr(monitor, "looks_at_every_step", lambda *_: watched)
     rm = make()
     before = poisoned(rm, 4, bad)
     options = RUN | {"log_every": 6, "output_dir": tmp_path}
@@ -334,7 +331,7 @@ def test_only_the_rows_that_are_not_finite_are_named(tmp_path):
 @pytest.mark.parametrize("watched", [True, False])
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_a_gradient_that_is_not_finite_stops_too(watched, bad, monkeypatch):
-    monkeypatch.setattr(Trainer, "_watched", lambda *_: watched)
+    monkeypatch.setattr(monitor, "looks_at_every_step", lambda *_: watched)
     rm, calls = make(), []
 
     def spoil(gradient):
@@ -351,26 +348,15 @@ def test_a_gradient_that_is_not_finite_stops_too(watched, bad, monkeypatch):
 def test_leaving_steps_out_on_the_device_changes_nothing_where_all_is_well(monkeypatch):
     watched, guarded = make(), make()
     Trainer(watched, PAIRS, **RUN).fit()
-    monkeypatch.setattr(Trainer, "_watched", lambda *_: False)
+    monkeypatch.setattr(monitor, "looks_at_every_step", lambda *_: False)
     Trainer(guarded, PAIRS, **RUN).fit()
     assert same(weights(guarded), weights(watched))
 
 
 def test_no_checkpoint_is_written_of_a_step_that_is_not_finite(tmp_path, monkeypatch):
-    monkeypatch.setattr(Trainer, "_watched", lambda *_: False)
+    monkeypatch.setattr(monitor, "looks_at_every_step", lambda *_: False)
     rm = make()
     poisoned(rm, 4)
     with pytest.raises(FloatingPointError):
         Trainer(rm, PAIRS, output_dir=tmp_path, save_every=2, **RUN | {"log_every": 6}).fit()
     assert steps(tmp_path / "checkpoints") == [2]
-
-
-def test_a_model_that_was_saved_half_is_replaced_file_by_file(tmp_path):
-    """What a run that was killed while saving left beside is no obstacle."""
-    (tmp_path / ".partial").mkdir()
-    (tmp_path / ".partial" / "model.safetensors").write_text("half")
-    rm = make()
-    Trainer(rm, PAIRS, output_dir=tmp_path, **RUN).fit()
-    again = ImplicitRM.from_pretrained(tmp_path)
-    assert evaluate(again, PAIRS) == evaluate(rm, PAIRS)
-    assert not (tmp_path / ".partial").exists()

@@ -12,6 +12,7 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 from minirm import ExplicitRM, GenerativeRM, ImplicitRM, PreferencePair, Trainer, accuracy
 from minirm.batches import pair_rows
 from minirm.evaluation import evaluate
+from minirm.training.loop import Loop
 
 KINDS = (ExplicitRM, ImplicitRM, GenerativeRM)
 
@@ -24,6 +25,11 @@ def fit(rm, pairs=PAIRS, **options):
     """Train ``rm`` and return it."""
     Trainer(rm, pairs, **{"lr": 1e-3, "epochs": 1, "batch_size": 8} | options).fit()
     return rm
+
+
+def loop_of(rm, **options):
+    trainer = Trainer(rm, PAIRS, **options)
+    return Loop(rm, trainer.pairs, trainer.costs, trainer.settings)
 
 
 class gradients:
@@ -106,7 +112,7 @@ def test_clipping_limits_the_norm_of_the_gradient():
 def test_t14_the_cached_reference_gives_the_weights_of_the_online_one(monkeypatch):
     base = tiny().double()
     cached = fit(make(base=base), epochs=3, batch_size=3, micro_batch_size=2)
-    monkeypatch.setattr(Trainer, "_reference", lambda self: None)
+    monkeypatch.setattr(Loop, "reference", lambda self: None)
     online = fit(make(base=base), epochs=3, batch_size=3, micro_batch_size=2)
     torch.testing.assert_close(weights(cached), weights(online), atol=1e-9, rtol=0)
 
@@ -115,13 +121,13 @@ def test_t14_the_cached_reference_gives_the_weights_of_the_online_one(monkeypatc
 def test_t14_cached_references_stay_with_their_pairs(micro):
     """Sorted by length to be computed, shuffled to be trained on; each pair keeps its own."""
     rm = perturb_policy(make(base=tiny().double()))
-    trainer = Trainer(rm, PAIRS, micro_batch_size=micro)
-    cache = trainer._reference()
-    for i, pair in enumerate(trainer.pairs):
+    loop = loop_of(rm, micro_batch_size=micro)
+    cache = loop.reference()
+    for i, pair in enumerate(loop.pairs):
         own = rm.reference_logprobs(pair_rows([pair], 0))
         torch.testing.assert_close(cache[:, i], own, atol=1e-10, rtol=0)
     order = [5, 0, 3]
-    rows = trainer._rows(order, cache)
+    rows = loop.rows(order, cache)
     torch.testing.assert_close(rows.reference, cache[:, order].flatten())
 
 
@@ -137,10 +143,11 @@ def test_t14_the_cache_is_made_anew_for_every_run_and_never_used_to_score():
 
 def test_t13_a_reference_cached_in_another_batch_is_near_under_bf16():
     rm = make(beta=1.0)
-    trainer = Trainer(rm, PAIRS, micro_batch_size=3)
+    loop = loop_of(rm, micro_batch_size=3, mixed_precision="bf16")
+    cache = loop.reference()
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        cache = trainer._reference()
-        own = [rm.reference_logprobs(trainer._rows([i], None)) for i in range(len(PAIRS))]
+        own = [rm.reference_logprobs(loop.rows([i], None)) for i in range(len(PAIRS))]
+    loop.close()
     torch.testing.assert_close(cache, torch.stack(own, dim=1), atol=0.05, rtol=0)
 
 
@@ -493,9 +500,9 @@ def test_t21_something_other_than_pairs_is_an_error(pairs):
 BAD_SETTINGS = {
     "epochs": (0, "at least 1, got 0"),
     "batch_size": (-1, "at least 1, got -1"),
-    "micro_batch_size": (0, "at least 1, got 0"),
+    "micro_batch_size": (0, "at least 1 or None, got 0"),
     "log_every": (1.5, "at least 1, got 1.5"),
-    "eval_every": (0, "at least 1, got 0"),
+    "eval_every": (0, "at least 1 or None, got 0"),
     "lr": (-1e-4, "not negative, got -0.0001"),
     "max_grad_norm": (0, "positive or None, got 0"),
     "mixed_precision": ("fp8", "got 'fp8'"),
