@@ -28,7 +28,7 @@ EXAMPLES = """examples:
       --data owner/dataset --split train --chat --eval-data test=held-out.jsonl --output my-rm
   minirm train --reward implicit --model owner/name --lora 16 --precision bf16 \\
       --gradient-checkpointing --micro-batch-size 1 ...     a large model on a small GPU
-  torchrun --nproc_per_node 8 -m minirm.cli train ...     the same on eight GPUs of one machine
+  torchrun --nproc_per_node 8 -m minirm train ...     the same on eight GPUs of one machine
 
 A run with --save-every that was stopped goes on with the same command and --resume.
 """
