@@ -24,7 +24,8 @@ from minirm.commands.shared import (
 )
 from minirm.distributed import say
 from minirm.evaluation import pair_rewards
-from minirm.pairs import PreferencePair, encode_pairs
+from minirm.pairs import EncodedPair, PreferencePair, encode_pairs
+from minirm.reward_model import RewardModel
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -61,7 +62,7 @@ def run(options: argparse.Namespace) -> None:
     )
     pairs, rows = ([of[i] for i in dropped.kept] for of in (pairs, rows))
     chosen, rejected = pair_rewards(model, encoded, batch_size=options.batch_size)
-    _check_finite(pairs, chosen, rejected)
+    _check_finite(model, pairs, encoded, (chosen, rejected))
     prompts = [_prompt(pair) for pair in pairs]
     report: dict[str, Any] = {"model": options.model, "data": options.data, "reward": model.kind}
     report |= {"overlong": dropped.overlong, **measures(chosen, rejected, prompts)}
@@ -133,14 +134,22 @@ def _prompt(pair: PreferencePair) -> str:
     return json.dumps([pair.prompt, pair.tools], default=str, sort_keys=True)
 
 
-def _check_finite(pairs: Sequence[PreferencePair], chosen: Tensor, rejected: Tensor) -> None:
-    for name, rewards in (("chosen", chosen), ("rejected", rejected)):
-        wrong = torch.nonzero(~rewards.isfinite()).flatten().tolist()
-        if wrong:
-            place = pairs[wrong[0]].origin or f"pair {wrong[0]}, counted from 0"
+def _check_finite(
+    model: RewardModel,
+    pairs: Sequence[PreferencePair],
+    encoded: Sequence[EncodedPair],
+    rewards: Sequence[Tensor],
+) -> None:
+    wrong = torch.nonzero(~torch.stack(list(rewards)).isfinite()).tolist()
+    for side, i in sorted(wrong, key=lambda at: at[1]):
+        sequence = (encoded[i].chosen, encoded[i].rejected)[side]
+        # Alone, for in a shared row one that is not finite spoils those beside it.
+        reward = model.score_encoded([sequence]).item()
+        if not math.isfinite(reward):
             raise ValueError(
-                f"{place}: the reward of the {name} response is {rewards[wrong[0]].item()} "
-                f"({len(wrong)} of {len(pairs)} are not finite), so no ranking can be read from it"
+                f"{pairs[i].origin or f'pair {i}, counted from 0'}: the reward of the "
+                f"{('chosen', 'rejected')[side]} response is {reward}, so no ranking can be read "
+                "from it"
             )
 
 

@@ -1,4 +1,4 @@
-"""What ``minirm doctor MODEL`` says of a model: what may surprise whoever trains or scores with it."""
+"""What ``minirm doctor MODEL`` says: what of a model may surprise whoever works with it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def examined(name: str) -> Iterator[tuple[str, str]]:
     weights = sum(weight.numel() for weight in model.parameters())
     dtype = str(model.dtype).removeprefix("torch.")
     yield "model", f"{kind}, {type(language_model(model)).__name__}"
-    yield "weights", f"{weights / 1e6:,.1f} M in {dtype}"
+    yield "weights", f"{weights:,} in {dtype}"
     yield "context", f"{context} tokens" if context else "it names no limit"
     yield "end, padding", _special_tokens(tokenizer)
     yield "chat template", _template(tokenizer)

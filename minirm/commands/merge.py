@@ -45,10 +45,10 @@ def run(options: argparse.Namespace) -> None:
         raise ValueError(f"{options.folder!r} holds no adapter: there is nothing to merge")
     whole = merged(model)
     whole.save_pretrained(output)
-    millions = sum(weight.numel() for weight in whole.model.parameters()) / 1e6
+    size = sum(weight.numel() for weight in whole.model.parameters())
     dtype = str(whole.model.dtype).removeprefix("torch.")
     reference = " and its reference" if whole.has_reference else ""
-    print(f"written: {output} ({kind}, {millions:.1f} M parameters in {dtype}{reference})")
+    print(f"written: {output} ({kind}, {size:,} parameters in {dtype}{reference})")
 
 
 def merged(model: RewardModel) -> RewardModel:

@@ -120,7 +120,9 @@ def _scored(
     warn_of_omissions(sequences, said)
     if ready:
         rewards = model.score_encoded(sequences, batch_size=len(batch)).tolist()
-        for (place, row), reward in zip(ready, rewards, strict=True):
+        for (place, row), sequence, reward in zip(ready, sequences, rewards, strict=True):
+            if not math.isfinite(reward):  # its own, or from one beside it in a shared row?
+                reward = model.score_encoded([sequence]).item()
             if not math.isfinite(reward):
                 raise ValueError(f"{place}: the reward is {reward}, which ranks nothing")
             yield _json({**row, names["reward"]: reward}, place)

@@ -78,9 +78,14 @@ def test_a_file_has_its_name_once_it_is_whole(older):
 @pytest.mark.parametrize("kind", [ValueError, KeyboardInterrupt, OSError])
 def test_after_an_error_the_older_file_and_the_part_are_both_there(kind):
     Path("out.jsonl").write_text("an older one")
-    with pytest.raises(kind) as caught, written_beside(Path("out.jsonl")) as file:
-        file.write("half")
-        raise kind("stop")
+
+    def stopped():
+        with written_beside(Path("out.jsonl")) as file:
+            file.write("half")
+            raise kind("stop")
+
+    with pytest.raises(kind) as caught:
+        stopped()
     assert caught.value.__notes__ == ["what was written until then is in out.jsonl.partial"]
     assert Path("out.jsonl").read_text() == "an older one"
     assert Path("out.jsonl.partial").read_text() == "half"

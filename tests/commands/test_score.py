@@ -3,15 +3,14 @@
 import gzip
 import io
 import json
-import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-import torch
-from calling import ROOT, call, lines, start, write_rows
+from calling import call, lines, start, write_rows
 from tiny import PAIRS, byte_tokenizer, llama3_tokenizer, qwen_tokenizer, tiny, tokenizer, user
 
 from minirm import ExplicitRM, ImplicitRM
@@ -110,6 +109,7 @@ def test_parquet_is_read_and_its_dates_are_written(here, capsys):
 
 
 TURNS = [*user("Hi?"), {"role": "assistant", "content": "Hello."}]
+PART = {"type": "text", "text": "Hello."}
 TOOLS = [{"type": "function", "function": {"name": "time", "parameters": {}}}]
 CALL = {"role": "assistant", "content": "", "tool_calls": [{"function": {"name": "time"}}]}
 WITH_TOOLS = (
@@ -137,8 +137,9 @@ def chatting(here):
         ({"messages": TURNS}, None),
         ({"prompt": None, "response": None, "messages": TURNS}, None),
         ({"prompt": TURNS[:1], "response": {"from": "gpt", "value": "Hello."}}, None),
-        ({"messages": [{"from": "human", "value": "Hi?"}, {"from": "gpt", "value": "Hello."}]}, None),
-        ({"messages": [TURNS[0], {**TURNS[1], "content": [{"type": "text", "text": "Hello."}]}]}, None),
+        ({"messages": [{"from": "human", "value": "Hi?"}, {"from": "gpt", "value": "Hello."}]},
+         None),
+        ({"messages": [TURNS[0], {"role": "assistant", "content": [PART]}]}, None),
         ({"response": "\n\nHuman: Hi?\n\nAssistant: Hello."}, None),
         ({"messages": TURNS, "tools": TOOLS}, TOOLS),
         ({"messages": TURNS, "tools": json.dumps(TOOLS)}, TOOLS),
@@ -342,13 +343,16 @@ def test_who_reads_on_no_more_hears_no_complaint(here):
     program.stdin.flush()
     program.stdout.readline()
     program.stdout.close()
-    with pytest.raises(BrokenPipeError):
+    with suppress(BrokenPipeError):
         for row in rows:
             program.stdin.write(as_lines([row]))
             program.stdin.flush()
             time.sleep(0.05)
-    assert program.wait(60) == 0
-    assert program.stderr.read() == ""
+    assert next(rows, None), "it read to the end, though nobody listened"
+    with suppress(BrokenPipeError):
+        program.stdin.close()
+    assert program.communicate(timeout=60)[1] == ""
+    assert program.returncode == 0
 
 
 # ------------------------------------------------------------------------- how text is read
@@ -441,13 +445,17 @@ REFUSED = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_holds_no_reward_is_refused_in_one_line(case, here, capsys):
     arguments, status, complaint = REFUSED[case]
-    save_base("policy", 1)
-    save_base("bytes", 1, byte_tokenizer(pad="<pad>"))
-    grown = tokenizer().from_pretrained("base")
-    grown.add_tokens([f"<new-{i}>" for i in range(9)])
-    save_base("grown", 1, grown)
-    save_with(None, "other-rm")
-    Path("other-rm/minirm.json").unlink()
+    if "policy" in arguments:
+        save_base("policy", 1)
+    if "bytes" in arguments:
+        save_base("bytes", 1, byte_tokenizer(pad="<pad>"))
+    if "grown" in arguments:
+        grown = tokenizer().from_pretrained("base")
+        grown.add_tokens([f"<new-{i}>" for i in range(9)])
+        save_base("grown", 1, grown)
+    if "other-rm" in arguments:
+        save_with(None, "other-rm")
+        Path("other-rm/minirm.json").unlink()
     write_rows("in.jsonl", ROWS)
     assert call("score", arguments[0], "in.jsonl", *arguments[1:]) == status
     said = capsys.readouterr().err
