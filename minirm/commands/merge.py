@@ -61,7 +61,7 @@ def merged(model: RewardModel) -> RewardModel:
         ValueError: the base is quantised, so that the sum could not be written.
     """
     base = language_model(model.model)
-    if getattr(base.config, "quantization_config", None) is not None:
+    if getattr(base, "is_quantized", False):
         raise ValueError(
             "the adapter's base is quantised, and a merged model would be rounded to that: "
             "score and evaluate take the adapter's folder as it is"

@@ -16,7 +16,8 @@ from minirm.commands.files import descriptor, refuse_to_write_over, written_besi
 from minirm.commands.opening import add_model_arguments, open_reward
 from minirm.commands.shared import BadCall, add_column_arguments, count
 from minirm.data.files import Found, numbered_json_lines, read_rows
-from minirm.data.messages import as_text, is_transcript, transcript
+from minirm.data.formats import as_tools
+from minirm.data.messages import as_text, is_transcript, out_of_json, transcript
 from minirm.pairs import Encoded, Text, placed, warn_of_omissions
 from minirm.reward_model import RewardModel
 
@@ -108,10 +109,9 @@ def _scored(
     sequences: list[Encoded] = []
     failure = None
     for place, row in batch:
-        if isinstance(row, ValueError):
-            failure = row
-            break
         try:
+            if isinstance(row, ValueError):
+                raise row
             sequences.append(_encoded(model, row, names))
         except (TypeError, ValueError) as error:
             failure = placed(error, place)
@@ -137,7 +137,7 @@ def _encoded(model: RewardModel, row: Mapping[str, Any], names: Mapping[str, str
             "in --columns reward=reward-2"
         )
     prompt, response = _texts(row, names)
-    sequence = model.encode(prompt, response, tools=_tools(row.get(names["tools"])))
+    sequence = model.encode(prompt, response, tools=as_tools(row.get(names["tools"])))
     if model.max_length is not None and len(sequence) > model.max_length:
         raise ValueError(
             f"prompt and response have {len(sequence)} tokens, the model's context is "
@@ -149,9 +149,13 @@ def _encoded(model: RewardModel, row: Mapping[str, Any], names: Mapping[str, str
 def _texts(row: Mapping[str, Any], names: Mapping[str, str]) -> tuple[Text, Text]:
     """Prompt and response of a row, in the spellings that ``minirm train`` reads."""
     prompt, response = row.get(names["prompt"]), row.get(names["response"])
-    whole = row.get(names["messages"]) if response is None else None
-    if prompt is None and is_transcript(response):
+    whole = None
+    if response is None:
+        whole = out_of_json("messages", row.get(names["messages"]))
+    elif is_transcript(response) and (not prompt or is_transcript(prompt)):
         whole = transcript("response", response)
+        if prompt and transcript("prompt", prompt) != whole[:-1]:
+            raise ValueError("the prompt is not what the response's dialogue begins with")
     if whole is not None:
         turns = as_text("conversation", whole)
         if isinstance(turns, str) or len(turns) < 2 or turns[-1]["role"] != "assistant":
@@ -160,20 +164,14 @@ def _texts(row: Mapping[str, Any], names: Mapping[str, str]) -> tuple[Text, Text
     for field in ("prompt", "response"):
         if row.get(names[field]) is None:
             raise ValueError(f"no {names[field]!r}; it has {', '.join(map(repr, sorted(row)))}")
+    if isinstance(response, str) and not isinstance(out_of_json("response", response), str):
+        prompt, response = out_of_json("prompt", prompt), out_of_json("response", response)
     prompt, response = as_text("prompt", prompt), as_text("response", response)
     if isinstance(prompt, str) and not isinstance(response, str):
         prompt = [{"role": "user", "content": prompt}]
     if isinstance(response, str) and not isinstance(prompt, str):
         response = [{"role": "assistant", "content": response}]
     return prompt, response
-
-
-def _tools(given: Any) -> Any:
-    """A list of tools, or the JSON of one as files of cells have it; None where there is none."""
-    try:
-        return (json.loads(given) if isinstance(given, str) and given.strip() else given) or None
-    except ValueError as error:
-        raise ValueError(f"the tools are not JSON: {error}") from error
 
 
 def _json(row: Mapping[str, Any], place: str) -> str:

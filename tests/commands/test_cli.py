@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from calling import ROWS, TRAIN, call, lines, start, status_of
+from calling import ROWS, TRAIN, call, lines, status_of
 from tiny import PAIRS, same, tiny, tokenizer, weights
 from transformers.utils import logging
 
-from minirm import ExplicitRM, GenerativeRM, ImplicitRM, Trainer, __version__, load_base
+from minirm import ExplicitRM, GenerativeRM, ImplicitRM, Trainer, load_base
 from minirm.commands import doctor
 
 # ------------------------------------------------------------------------- train
@@ -248,13 +248,6 @@ def test_transformers_keeps_quiet_and_a_warning_is_one_line(monkeypatch, capsys)
     assert heard == [logging.ERROR, before]
     assert logging.get_verbosity() == before
     assert warnings.formatwarning("x", UserWarning, "f.py", 1, "") == "f.py:1: UserWarning: x\n"
-
-
-@pytest.mark.slow
-def test_the_package_runs_as_a_program():
-    program = start("--version")
-    out, errors = program.communicate(timeout=120)
-    assert (program.returncode, out, errors) == (0, f"minirm {__version__}\n", "")
 
 
 @pytest.mark.parametrize(

@@ -125,7 +125,7 @@ def test_what_cannot_be_merged_is_refused_and_nothing_changes(case, here, capsys
 def test_a_quantised_base_is_refused(here, capsys, monkeypatch):
     adapted("explicit")
     opened = ExplicitRM.from_pretrained("adapter")
-    opened.model.get_base_model().config.quantization_config = {"load_in_4bit": True}
+    opened.model.get_base_model().is_quantized = True  # as transformers marks it
     monkeypatch.setattr(ExplicitRM, "from_pretrained", classmethod(lambda *_: opened))
     assert call("merge", "adapter", "--output", "whole") == 1
     assert "the adapter's base is quantised" in capsys.readouterr().err

@@ -109,6 +109,7 @@ def test_parquet_is_read_and_its_dates_are_written(here, capsys):
 
 
 TURNS = [*user("Hi?"), {"role": "assistant", "content": "Hello."}]
+HH = "\n\nHuman: Hi?\n\nAssistant: Hello."
 PART = {"type": "text", "text": "Hello."}
 TOOLS = [{"type": "function", "function": {"name": "time", "parameters": {}}}]
 CALL = {"role": "assistant", "content": "", "tool_calls": [{"function": {"name": "time"}}]}
@@ -140,7 +141,10 @@ def chatting(here):
         ({"messages": [{"from": "human", "value": "Hi?"}, {"from": "gpt", "value": "Hello."}]},
          None),
         ({"messages": [TURNS[0], {"role": "assistant", "content": [PART]}]}, None),
-        ({"response": "\n\nHuman: Hi?\n\nAssistant: Hello."}, None),
+        ({"response": HH}, None),
+        ({"prompt": "Human: Hi?\n\nAssistant:", "response": HH}, None),
+        ({"prompt": json.dumps(TURNS[:1]), "response": json.dumps(TURNS[1:])}, None),
+        ({"messages": json.dumps(TURNS)}, None),
         ({"messages": TURNS, "tools": TOOLS}, TOOLS),
         ({"messages": TURNS, "tools": json.dumps(TOOLS)}, TOOLS),
         ({"messages": TURNS, "tools": []}, None),
@@ -166,6 +170,7 @@ NO_ROWS = {
     '{"prompt": "Q "}': "no 'response'; it has 'prompt'",
     '{"response": "yes", "messages": null}': "no 'prompt'; it has 'messages', 'response'",
     '{"prompt": "Q ", "response": ""}': "the response is empty",
+    '{"prompt": "Human: Ho?", "response": "Human: Hi?\\n\\nAssistant: Yes."}': "begins with",
     '{"prompt": "Q ", "response": 3}': "the response must be a string or a list of messages",
     '{"prompt": "Q ", "response": "a\\ud83d"}': "half a character",
     '{"messages": [{"role": "user", "content": "Q"}]}': "the last one the assistant's",
@@ -261,19 +266,18 @@ def test_a_file_of_the_model_is_never_the_output(name, here, capsys):
     assert Path("rm", name).read_bytes() == before
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("how", ["< in.jsonl --output in.jsonl", "in.jsonl >> in.jsonl"])
-def test_the_shell_does_not_hide_that_it_is_the_same_file(how, here):
+def test_the_shell_does_not_hide_that_it_is_the_same_file(how, here, capsys, monkeypatch):
     write_rows("in.jsonl", ROWS)
     before = Path("in.jsonl").read_bytes()
-    with open("in.jsonl", "rb") as read, open("in.jsonl", "ab") as write:
+    with open("in.jsonl") as read, open("in.jsonl", "a") as write:
         if how.startswith("<"):
-            program = start("score", "rm", "--output", "in.jsonl", stdin=read)
+            monkeypatch.setattr(sys, "stdin", read)
+            assert call("score", "rm", "--output", "in.jsonl") == 1
         else:
-            program = start("score", "rm", "in.jsonl", stdout=write)
-        _, errors = program.communicate(timeout=120)
-    assert program.returncode == 1
-    assert "is a file that is read here, and would be lost" in errors
+            monkeypatch.setattr(sys, "stdout", write)
+            assert call("score", "rm", "in.jsonl") == 1
+    assert "is a file that is read here, and would be lost" in capsys.readouterr().err
     assert Path("in.jsonl").read_bytes() == before
 
 
@@ -351,8 +355,9 @@ def test_who_reads_on_no_more_hears_no_complaint(here):
     assert next(rows, None), "it read to the end, though nobody listened"
     with suppress(BrokenPipeError):
         program.stdin.close()
-    assert program.communicate(timeout=60)[1] == ""
-    assert program.returncode == 0
+    with program.stderr:
+        assert program.stderr.read() == ""
+    assert program.wait(60) == 0
 
 
 # ------------------------------------------------------------------------- how text is read
