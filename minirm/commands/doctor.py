@@ -9,6 +9,7 @@ import platform
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import torch
 
@@ -97,7 +98,7 @@ def _bundled() -> str:
     return ", ".join(BUNDLED)
 
 
-def _train_and_open(precision: str = "no") -> str:
+def _train_and_open(precision: Literal["no", "bf16"] = "no") -> str:
     base, tokenizer = load_base()
     model = ExplicitRM(base, tokenizer)
     with tempfile.TemporaryDirectory() as folder:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from torch import Tensor
 from minirm import metrics
 from minirm.commands.opening import add_model_arguments, open_reward
 from minirm.commands.shared import (
+    HelpFormatter,
     add_data_arguments,
     count,
     read_pairs,
@@ -32,16 +33,18 @@ def add(commands: argparse._SubParsersAction) -> None:
     evaluate = commands.add_parser(
         "evaluate",
         help="accuracy, margins and calibration of a reward model",
-        description="How often a reward model prefers the chosen response (a tie counts one half; "
-        "95%% interval: Wilson's, or Student's t over prompts where prompts repeat), by how much, "
-        "and how far its confidence sigmoid(r+ - r-) is to be trusted (expected calibration "
-        "error, Brier score).",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        description="How often a reward model prefers the chosen response (a tie counts one half), "
+        "by how much, and\nhow far its confidence sigmoid(r+ - r-) is to be trusted (expected "
+        "calibration error, Brier score).\nThe 95 % interval is Wilson's, or Student's t over "
+        "prompts where prompts repeat.",
+        formatter_class=HelpFormatter,
     )
     add_model_arguments(evaluate)
     add_data_arguments(evaluate)
     evaluate.add_argument("--by", metavar="COLUMN", help="also for each value of this column")
-    evaluate.add_argument("--batch-size", type=count, default=64, metavar="N")
+    evaluate.add_argument(
+        "--batch-size", type=count, default=64, metavar="N", help="responses scored together"
+    )
     evaluate.add_argument("--json", action="store_true", help="print JSON instead of a table")
     evaluate.set_defaults(run=run, chat=None, separator=None)
 
@@ -108,10 +111,11 @@ def interval(
     the G prompts, for the ratio of their sums; where all prompts agree, and t has no spread to
     go by, Wilson's as if each prompt were one pair.
 
-    >>> interval(np.array([1.0, 0.0, 1.0, 1.0]), ["a", "b", "c", "d"])
-    (0.3006418423665829, 0.9544127391902995)
-    >>> interval(np.array([1.0, 1.0, 0.0, 0.0, 1.0, 1.0]), ["a", "a", "b", "b", "c", "c"])
-    (0.0, 1.0)
+    >>> right = np.array([1, 1, 1, 0, 1, 1, 0, 0, 1, 1])
+    >>> "{:.2f} to {:.2f}".format(*interval(right, list("abcdefghij")))
+    '0.40 to 0.89'
+    >>> "{:.2f} to {:.2f}".format(*interval(right, list("aabbccddee")))
+    '0.14 to 1.00'
 
     Args:
         right: [B], 1 for a pair that is ranked right, 0.5 for a tie.
@@ -168,7 +172,7 @@ def _table(report: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _cells(name: str, found: dict[str, Any]) -> Iterable[str]:
+def _cells(name: str, found: dict[str, Any]) -> list[str]:
     low, high = found["interval"]
     return [
         name,

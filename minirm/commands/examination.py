@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from minirm import load_base
-from minirm.commands.opening import AS_PUBLISHED, is_classifier
+from minirm.commands.opening import AS_PUBLISHED, fetched, is_classifier
 from minirm.commands.shared import REWARDS, told_in_one_line
 from minirm.conversations import CUT, prints_date, render
 from minirm.forward import language_model
@@ -42,13 +41,14 @@ def examined(name: str) -> Iterator[tuple[str, str]]:
 
 
 def _opened(name: str) -> tuple[str, Any, Any, int | None]:
-    kind = saved_kind(Path(name).expanduser())
-    if kind is None and is_classifier(name):
+    source = fetched(name)
+    kind = saved_kind(source)
+    if kind is None and is_classifier(source):
         kind = "explicit"
     if kind is not None:
-        reward = REWARDS[kind].from_pretrained(name)
+        reward = REWARDS[kind].from_pretrained(source)
         return f"{kind} reward", reward.model, reward.tokenizer, reward.max_length
-    model, tokenizer = load_base(name, dtype=AS_PUBLISHED)
+    model, tokenizer = load_base(source, dtype=AS_PUBLISHED)
     context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     return "language model", model, tokenizer, context
 

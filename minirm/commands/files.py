@@ -25,12 +25,11 @@ def refuse_to_write_over(output: Path | int, inputs: Iterable[Path | int], name:
         FileExistsError: it is one of them.
     """
     target = _regular(output)
-    for file in inputs if target else ():
-        there = _regular(file)
-        if there and os.path.samestat(there, target):
-            raise FileExistsError(
-                f"{name} is a file that is read here, and would be lost: write to another"
-            )
+    read = [there for file in inputs if (there := _regular(file))]
+    if target and any(os.path.samestat(there, target) for there in read):
+        raise FileExistsError(
+            f"{name} is a file that is read here, and would be lost: write to another"
+        )
 
 
 def descriptor(stream: Any) -> list[int]:

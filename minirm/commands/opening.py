@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -41,8 +42,8 @@ def add_model_arguments(command: argparse.ArgumentParser) -> None:
 def open_reward(options: argparse.Namespace) -> RewardModel:
     """The model that ``add_model_arguments`` was answered with, on the device that it runs on.
 
-    It reads text as its folder says. What has no ``minirm.json`` reads it as the arguments
-    ``chat`` and ``separator`` say, which are None where they were not given.
+    It reads text as its folder says. What says nothing of it reads text as the arguments ``chat``
+    and ``separator`` say, which are None where they were not given.
 
     Raises:
         BadCall: --beta without --reference.
@@ -53,7 +54,7 @@ def open_reward(options: argparse.Namespace) -> RewardModel:
     if options.beta is not None and options.reference is None:
         raise BadCall("--beta is for an implicit reward: name its --reference too")
     with told_in_one_line(options.model):
-        source = _fetched(options.model)
+        source = fetched(options.model)
         kind = saved_kind(source)
         if kind is not None:
             if options.reference is not None:
@@ -66,7 +67,7 @@ def open_reward(options: argparse.Namespace) -> RewardModel:
             model = _from_policy(source, options)
         else:
             model = _published(source, options.model)
-    _read_text_as_told(model, options, ours=kind is not None)
+    _read_text_as_told(model, options, known=kind is not None and _names_format(source))
     return model.to(processes().device).eval()
 
 
@@ -76,14 +77,20 @@ def is_classifier(source: str) -> bool:
     return any(name.endswith("ForSequenceClassification") for name in names)
 
 
-def _fetched(name: str) -> str:
-    """``name``, or where it is a folder of ours on the hub its copy here."""
+def fetched(name: str) -> str:
+    """Where transformers finds a model: its folder, or its name on the hub.
+
+    What `minirm train` wrote is more than transformers would fetch, so that it is copied whole.
+
+    Raises:
+        FileNotFoundError: ``name`` is no folder, nor written like a name on the hub.
+    """
     if name in BUNDLED or Path(name).expanduser().is_dir():
         return resolve(name)
     if name.count("/") != 1 or name.startswith((".", "/", "~")):
         raise FileNotFoundError(
-            f"there is no folder {name!r}; give one that `minirm train` wrote, or the name of a "
-            'model on the hub, written "owner/name"'
+            f"there is no folder {name!r}; give one that holds a model, or the name of one on "
+            'the hub, written "owner/name"'
         )
     try:
         hf_hub_download(name, SETTINGS)
@@ -135,7 +142,12 @@ def _check_vocabulary(
         )
 
 
-def _read_text_as_told(model: RewardModel, options: argparse.Namespace, *, ours: bool) -> None:
+def _names_format(source: str) -> bool:
+    """Whether a folder of ours says how it reads text; those of earlier versions do not."""
+    return "text_format" in json.loads((Path(source) / SETTINGS).read_text())
+
+
+def _read_text_as_told(model: RewardModel, options: argparse.Namespace, *, known: bool) -> None:
     own = model.text_format
     asked: dict[str, Any] = {}
     if options.chat:
@@ -143,7 +155,7 @@ def _read_text_as_told(model: RewardModel, options: argparse.Namespace, *, ours:
     if options.separator is not None:
         asked["separator"] = unescaped(options.separator)
     for name, value in asked.items():
-        if ours and getattr(own, name) != value:
+        if known and getattr(own, name) != value:
             flag = "--chat" if name == "chat" else f"--separator {value!r}"
             raise ValueError(
                 f"{flag}: {options.model!r} was trained with {name}={getattr(own, name)!r}, and "

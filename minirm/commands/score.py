@@ -14,7 +14,7 @@ from typing import Any
 
 from minirm.commands.files import descriptor, refuse_to_write_over, written_beside
 from minirm.commands.opening import add_model_arguments, open_reward
-from minirm.commands.shared import BadCall, add_column_arguments, count
+from minirm.commands.shared import BadCall, HelpFormatter, add_column_arguments, count
 from minirm.data.files import Found, numbered_json_lines, read_rows
 from minirm.data.formats import as_tools
 from minirm.data.messages import as_text, is_transcript, out_of_json, transcript
@@ -29,13 +29,13 @@ def add(commands: argparse._SubParsersAction) -> None:
         "score",
         help="rewards of responses: rows in, JSON lines out",
         description='Read rows {"prompt": ..., "response": ...} and write each again with its '
-        '"reward". Prompt and response are strings, or conversations; {"messages": [...]} is a '
-        'conversation whose last turn is scored; "tools" go to the chat template. Rewards of '
-        "different models, or of an implicit and an explicit one, are on different scales: "
+        '"reward".\nPrompt and response are strings, or conversations; {"messages": [...]} is a '
+        'conversation\nwhose last turn is scored; "tools" go to the chat template.\nRewards of '
+        "different models, or of an implicit and an explicit one, are on different\nscales: "
         "compare responses to one prompt under one model.",
         epilog="example:\n"
         """  echo '{"prompt": "Do you? ", "response": "yes"}' | minirm score my-rm""",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
     )
     add = score.add_argument
     add_model_arguments(score)
@@ -44,7 +44,7 @@ def add(commands: argparse._SubParsersAction) -> None:
         nargs="?",
         default="-",
         metavar="FILE",
-        help="JSON lines, CSV or Parquet, also .gz (default: JSON lines from standard input)",
+        help='JSON lines, CSV or Parquet, also .gz; "-" is JSON lines from standard input',
     )
     add("--output", type=Path, metavar="FILE", help="JSON lines (default: standard output)")
     add(
@@ -52,7 +52,7 @@ def add(commands: argparse._SubParsersAction) -> None:
         type=count,
         default=64,
         metavar="N",
-        help="rows scored together (default: 64); 1 answers every line at once",
+        help="rows scored together; 1 answers every line at once",
     )
     add_column_arguments(score)
     score.set_defaults(run=run, chat=None, separator=None)

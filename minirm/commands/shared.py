@@ -23,6 +23,13 @@ class BadCall(ValueError):
     """The arguments contradict each other or name something that no command has: exit status 2."""
 
 
+class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Defaults in the help where there is one, and descriptions line by line as written."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        return super()._get_help_string(action) if action.default else action.help
+
+
 def open_base(name: str, dtype: torch.dtype) -> tuple[Any, Any]:
     """``load_base``; what cannot be found is an error of one line."""
     with told_in_one_line(name):
@@ -86,8 +93,17 @@ def add_column_arguments(group: Any) -> None:
         metavar="FIELD=COLUMN,...",
         help="unusual names of columns, as in prompt=question,chosen=better",
     )
-    add("--chat", action="store_true", help="read strings as turns, with the chat template")
-    add("--separator", default="", metavar="TEXT", help="put between a prompt and its response")
+    add(
+        "--chat",
+        action="store_true",
+        help="read strings as turns, with the chat template; a trained model knows",
+    )
+    add(
+        "--separator",
+        default="",
+        metavar="TEXT",
+        help="put between a prompt and its response; a trained model knows",
+    )
 
 
 def read_pairs(

@@ -177,8 +177,8 @@ NO_ROWS = {
     '{"messages": "Q"}': "the last one the assistant's",
     '{"prompt": "Q ", "response": "yes", "tools": "[{"}': "the tools are not JSON",
     '{"prompt": "Q ", "response": "' + "yes " * 200 + '"}': "the model's context is 128",
-    '["Q ", "yes"]': "is no JSON object",
-    "{": "is not JSON",
+    '["Q ", "yes"]': "no JSON object",
+    "{": "not JSON",
 }
 
 
@@ -397,10 +397,17 @@ def test_turns_are_kept_with_the_model_and_made(here, capsys):
     assert "'chat' was trained with separator=''" in capsys.readouterr().err
 
 
-def test_a_folder_of_others_is_read_as_the_call_says(here, capsys):
+@pytest.mark.parametrize("whose", ["somebody else's", "an earlier version's"])
+def test_a_folder_that_says_nothing_of_text_is_read_as_the_call_says(whose, here, capsys):
     words = llama3_tokenizer()
     save_with(None, "published", words)
-    Path("published/minirm.json").unlink()
+    settings = Path("published/minirm.json")
+    if whose == "somebody else's":
+        settings.unlink()
+    else:
+        known = json.loads(settings.read_text())
+        del known["text_format"]
+        settings.write_text(json.dumps(known))
     write_rows("in.jsonl", [{"prompt": "Hi?", "response": "Hello."}])
     rm = ExplicitRM.from_pretrained("published")
     for options, texts in (
