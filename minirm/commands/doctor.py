@@ -1,4 +1,4 @@
-"""``minirm doctor``. What is installed, what it runs on, and whether the main things work."""
+"""``minirm doctor``: what is installed, what it runs on, whether the main things work; a model."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ import platform
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import torch
 
 from minirm import ExplicitRM, ImplicitRM, PreferencePair, Trainer, __version__, load_base
+from minirm.commands.examination import examined
 from minirm.models.bases import BUNDLED
 
 NEEDED = ("torch", "transformers", "accelerate", "safetensors", "tokenizers", "numpy")
@@ -29,12 +31,24 @@ def add(commands: argparse._SubParsersAction) -> None:
         "doctor",
         help="versions, device, and what works here",
         description="Print versions and devices, then train for a step, save, open and score. "
-        "Exit status 1 if something that everybody needs does not work.",
+        "With MODEL look at that instead: how much it reads, in which tokens and turns, and "
+        "whether its weights stand bfloat16. Exit status 1 if something that everybody needs "
+        "does not work, or the model does not open.",
+    )
+    doctor.add_argument(
+        "model",
+        nargs="?",
+        metavar="MODEL",
+        help="a language model or a reward model: a bundled one, a folder, or owner/name",
     )
     doctor.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
+    if options.model is not None:
+        for name, said in examined(options.model):
+            print(f"{name:15} {said}")
+        return
     print(f"minirm {__version__}, Python {platform.python_version()}, {platform.platform()}")
     for package in NEEDED:
         print(f"  {package:14}{_version(package)}")
@@ -84,7 +98,7 @@ def _bundled() -> str:
     return ", ".join(BUNDLED)
 
 
-def _train_and_open(precision: str = "no") -> str:
+def _train_and_open(precision: Literal["no", "bf16"] = "no") -> str:
     base, tokenizer = load_base()
     model = ExplicitRM(base, tokenizer)
     with tempfile.TemporaryDirectory() as folder:

@@ -4,37 +4,47 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable
+import math
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+import torch
+from scipy import stats
 from torch import Tensor
 
 from minirm import metrics
+from minirm.commands.opening import add_model_arguments, open_reward
 from minirm.commands.shared import (
+    HelpFormatter,
     add_data_arguments,
     count,
-    open_reward,
     read_pairs,
     table,
+    warn_of_glued_strings,
 )
 from minirm.distributed import say
 from minirm.evaluation import pair_rewards
-from minirm.pairs import encode_pairs
+from minirm.pairs import EncodedPair, PreferencePair, encode_pairs
+from minirm.reward_model import RewardModel
 
 
 def add(commands: argparse._SubParsersAction) -> None:
     evaluate = commands.add_parser(
         "evaluate",
-        help="accuracy, margins and calibration of a saved reward model",
-        description="How often a saved reward model prefers the chosen response (a tie counts "
-        "one half; 95%% Wilson interval), by how much, and how far its confidence "
-        "sigmoid(r+ - r-) is to be trusted (expected calibration error, Brier score).",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        help="accuracy, margins and calibration of a reward model",
+        description="How often a reward model prefers the chosen response (a tie counts one half), "
+        "by how much, and\nhow far its confidence sigmoid(r+ - r-) is to be trusted (expected "
+        "calibration error, Brier score).\nThe 95 % interval is Wilson's, or Student's t over "
+        "prompts where prompts repeat.",
+        formatter_class=HelpFormatter,
     )
-    evaluate.add_argument("model", metavar="MODEL", help="a folder that `minirm train` wrote")
+    add_model_arguments(evaluate)
     add_data_arguments(evaluate)
     evaluate.add_argument("--by", metavar="COLUMN", help="also for each value of this column")
-    evaluate.add_argument("--batch-size", type=count, default=64, metavar="N")
+    evaluate.add_argument(
+        "--batch-size", type=count, default=64, metavar="N", help="responses scored together"
+    )
     evaluate.add_argument("--json", action="store_true", help="print JSON instead of a table")
     evaluate.set_defaults(run=run)
 
@@ -43,42 +53,47 @@ def run(options: argparse.Namespace) -> None:
     pairs, rows = read_pairs(options.data, options)
     if options.by is not None and options.by not in rows[0]:
         raise ValueError(f"--by {options.by}: no such column; there are {sorted(rows[0])}")
-    model = open_reward(options.model)
-    encoded, _ = encode_pairs(pairs, model.encode)
-    limit = model.max_length
-    fits = [limit is None or len(pair) <= limit for pair in encoded]
-    if not all(fits):
-        longest = max(map(len, encoded))
-        what = f"{fits.count(False)} of {len(fits)} pairs exceed the context of {limit} tokens"
-        if options.overlong == "error" or not any(fits):
-            raise ValueError(
-                f"{what} (the longest has {longest}; the first is row {fits.index(False)}); "
-                "leave them out with --overlong drop"
-            )
-    kept = [i for i, fine in enumerate(fits) if fine]
-    chosen, rejected = pair_rewards(
-        model, [encoded[i] for i in kept], batch_size=options.batch_size
+    model = open_reward(options)
+    warn_of_glued_strings(options.data, pairs, model)
+    encoded, dropped = encode_pairs(
+        pairs,
+        model.encode,
+        max_length=model.max_length,
+        overlong=options.overlong,
+        bad_rows=options.bad_rows,
     )
+    pairs, rows = ([of[i] for i in dropped.kept] for of in (pairs, rows))
+    chosen, rejected = pair_rewards(model, encoded, batch_size=options.batch_size)
+    _check_finite(model, pairs, encoded, (chosen, rejected))
+    prompts = [_prompt(pair) for pair in pairs]
     report: dict[str, Any] = {"model": options.model, "data": options.data, "reward": model.kind}
-    report |= {"overlong": fits.count(False), **measures(chosen, rejected)}
+    report |= {"overlong": dropped.overlong, **measures(chosen, rejected, prompts)}
     if options.by is not None:
         groups: dict[str, list[int]] = {}
-        for place, i in enumerate(kept):
-            groups.setdefault(str(rows[i].get(options.by)), []).append(place)
+        for place, row in enumerate(rows):
+            groups.setdefault(str(row.get(options.by)), []).append(place)
         report["by"] = {
-            group: measures(chosen[places], rejected[places])
+            group: measures(chosen[places], rejected[places], [prompts[i] for i in places])
             for group, places in sorted(groups.items())
         }
-    say(json.dumps(report, indent=1) if options.json else _table(report))
+    say(json.dumps(report, indent=1, allow_nan=False) if options.json else _table(report))
 
 
-def measures(chosen: Tensor, rejected: Tensor) -> dict[str, Any]:
-    """What the command prints, from rewards [B] and [B]."""
+def measures(chosen: Tensor, rejected: Tensor, prompts: Sequence[str]) -> dict[str, Any]:
+    """What the command prints.
+
+    Args:
+        chosen: rewards [B].
+        rejected: rewards [B].
+        prompts: [B], what each pair's prompt is told apart by.
+    """
     accuracy = metrics.accuracy(chosen, rejected)
+    right = ((chosen > rejected) + 0.5 * (chosen == rejected)).double().numpy()
     return {
         "pairs": len(chosen),
+        "prompts": len(set(prompts)),
         "accuracy": accuracy,
-        "interval": metrics.wilson_interval(accuracy * len(chosen), len(chosen)),
+        "interval": interval(right, prompts),
         "margin": float((chosen - rejected).double().mean()),
         "normalised_margin": metrics.normalised_margin(chosen, rejected),
         "calibration_error": metrics.calibration_error(chosen, rejected),
@@ -86,17 +101,77 @@ def measures(chosen: Tensor, rejected: Tensor) -> dict[str, Any]:
     }
 
 
+def interval(
+    right: np.ndarray, prompts: Sequence[str], confidence: float = 0.95
+) -> tuple[float, float]:
+    """The interval of an accuracy in which pairs with one prompt count as one unit.
+
+    Where every prompt is another, Wilson's. Else Student's t with G - 1 degrees of freedom over
+    the G prompts, for the ratio of their sums; where all prompts agree, and t has no spread to
+    go by, Wilson's as if each prompt were one pair.
+
+    >>> right = np.array([1, 1, 1, 0, 1, 1, 0, 0, 1, 1])
+    >>> "{:.2f} to {:.2f}".format(*interval(right, list("abcdefghij")))
+    '0.40 to 0.89'
+    >>> "{:.2f} to {:.2f}".format(*interval(right, list("aabbccddee")))
+    '0.14 to 1.00'
+
+    Args:
+        right: [B], 1 for a pair that is ranked right, 0.5 for a tie.
+        prompts: [B], what each pair's prompt is told apart by.
+        confidence: of the interval.
+    """
+    units = {prompt: place for place, prompt in enumerate(dict.fromkeys(prompts))}
+    member = np.array([units[prompt] for prompt in prompts])
+    sizes, sums = np.bincount(member), np.bincount(member, right)
+    mean, g = float(right.mean()), len(units)
+    gaps = sums - mean * sizes
+    if g == len(right) or np.allclose(gaps, 0):
+        return metrics.wilson_interval(mean * g, g, confidence)
+    error = math.sqrt(g / (g - 1) * float(gaps @ gaps)) / len(right)
+    half = float(stats.t.ppf(0.5 + confidence / 2, g - 1)) * error
+    return max(0.0, mean - half), min(1.0, mean + half)
+
+
+def _prompt(pair: PreferencePair) -> str:
+    return json.dumps([pair.prompt, pair.tools], default=str, sort_keys=True)
+
+
+def _check_finite(
+    model: RewardModel,
+    pairs: Sequence[PreferencePair],
+    encoded: Sequence[EncodedPair],
+    rewards: Sequence[Tensor],
+) -> None:
+    wrong = torch.nonzero(~torch.stack(list(rewards)).isfinite()).tolist()
+    for side, i in sorted(wrong, key=lambda at: at[1]):
+        sequence = (encoded[i].chosen, encoded[i].rejected)[side]
+        # Alone, for in a shared row one that is not finite spoils those beside it.
+        reward = model.score_encoded([sequence]).item()
+        if not math.isfinite(reward):
+            raise ValueError(
+                f"{pairs[i].origin or f'pair {i}, counted from 0'}: the reward of the "
+                f"{('chosen', 'rejected')[side]} response is {reward}, so no ranking can be read "
+                "from it"
+            )
+
+
 def _table(report: dict[str, Any]) -> str:
     head = ["", "pairs", "accuracy", "95 % interval", "margin", "normalised", "ECE", "Brier"]
     body = [_cells("all", report)]
     body += [_cells(name, group) for name, group in report.get("by", {}).items()]
-    lines = table([head, *body])
+    lines = [table([head, *body])]
+    if report["prompts"] < report["pairs"]:
+        lines.append(
+            f"{report['pairs']} pairs on {report['prompts']} prompts: the intervals count a "
+            "prompt as one unit"
+        )
     if report["overlong"]:
-        lines += f"\nleft out as too long for the model's context: {report['overlong']}"
-    return lines
+        lines.append(f"left out as too long for the model's context: {report['overlong']}")
+    return "\n".join(lines)
 
 
-def _cells(name: str, found: dict[str, Any]) -> Iterable[str]:
+def _cells(name: str, found: dict[str, Any]) -> list[str]:
     low, high = found["interval"]
     return [
         name,

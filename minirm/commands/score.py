@@ -4,100 +4,189 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from minirm.commands.shared import (
-    BadCall,
-    add_column_arguments,
-    count,
-    open_reward,
-    unescaped,
-)
-from minirm.data.files import json_lines
+from minirm.commands.files import descriptor, refuse_to_write_over, written_beside
+from minirm.commands.opening import add_model_arguments, open_reward
+from minirm.commands.shared import BadCall, HelpFormatter, add_column_arguments, count
+from minirm.data.files import Found, numbered_json_lines, read_rows
+from minirm.data.formats import as_tools
+from minirm.data.messages import as_text, is_transcript, out_of_json, transcript
+from minirm.pairs import Encoded, Text, placed, warn_of_omissions
 from minirm.reward_model import RewardModel
+
+FIELDS = ("prompt", "response", "messages", "tools", "reward")
 
 
 def add(commands: argparse._SubParsersAction) -> None:
     score = commands.add_parser(
         "score",
-        help="rewards of responses: JSON lines in, JSON lines out",
-        description='Read one JSON object a line, {"prompt": ..., "response": ...}, and write it '
-        'again with its "reward". Strings, or conversations. Rewards of different models, or of '
-        "an implicit and an explicit one, are on different scales: compare responses to one "
-        "prompt under one model.",
+        help="rewards of responses: rows in, JSON lines out",
+        description='Read rows {"prompt": ..., "response": ...} and write each again with its '
+        '"reward".\nPrompt and response are strings, or conversations; {"messages": [...]} is a '
+        'conversation\nwhose last turn is scored; "tools" go to the chat template.\nRewards of '
+        "different models, or of an implicit and an explicit one, are on different\nscales: "
+        "compare responses to one prompt under one model.",
         epilog="example:\n"
         """  echo '{"prompt": "Do you? ", "response": "yes"}' | minirm score my-rm""",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
     )
     add = score.add_argument
-    add("model", metavar="MODEL", help="a folder that `minirm train` wrote")
-    add("input", nargs="?", default="-", metavar="FILE", help="default: standard input")
-    add("--output", type=Path, metavar="FILE", help="default: standard output")
+    add_model_arguments(score)
+    add(
+        "input",
+        nargs="?",
+        default="-",
+        metavar="FILE",
+        help='JSON lines, CSV or Parquet, also .gz; "-" is JSON lines from standard input',
+    )
+    add("--output", type=Path, metavar="FILE", help="JSON lines (default: standard output)")
     add(
         "--batch-size",
         type=count,
         default=64,
         metavar="N",
-        help="rows scored together (default: 64); 1 answers every line at once",
+        help="rows scored together; 1 answers every line at once",
     )
     add_column_arguments(score)
     score.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
-    names = {"prompt": "prompt", "response": "response"}
-    if unknown := sorted(set(options.columns) - set(names)):
-        raise BadCall(f"--columns here names prompt and response, got {', '.join(unknown)}")
-    names |= options.columns
-    if options.input != "-" and not Path(options.input).is_file():
-        raise FileNotFoundError(f"there is no file {options.input!r}")
-    model = open_reward(options.model)
-    with ExitStack() as files:
-        lines, name = sys.stdin, "standard input"
-        if options.input != "-":
-            lines = files.enter_context(open(options.input, encoding="utf-8"))
-            name = options.input
+    if unknown := sorted(set(options.columns) - set(FIELDS)):
+        raise BadCall(f"--columns here names {', '.join(FIELDS)}, got {', '.join(unknown)}")
+    names = {field: options.columns.get(field, field) for field in FIELDS}
+    _check_files(options)
+    with ExitStack() as stack:
         out = sys.stdout
         if options.output is not None:
-            out = files.enter_context(options.output.open("w", encoding="utf-8"))
-        rows = json_lines(lines, name)
-        first = 0
+            out = stack.enter_context(written_beside(options.output))
+        model = open_reward(options)
+        rows, said = _rows(options.input), set[str]()
         while batch := list(islice(rows, options.batch_size)):
-            for row in _scored(model, batch, names, options, first):
-                out.write(json.dumps(row, ensure_ascii=False) + "\n")
+            for line in _scored(model, batch, names, said):
+                out.write(line + "\n")
             out.flush()
-            first += len(batch)
+
+
+def _check_files(options: argparse.Namespace) -> None:
+    source = Path(options.input)
+    if options.input == "-":
+        inputs: list[Any] = descriptor(sys.stdin)
+    elif source.exists() and not source.is_dir():  # a pipe too
+        inputs = [source]
+    else:
+        raise FileNotFoundError(f"there is no file {options.input!r}")
+    for folder in filter(None, (options.model, options.reference)):
+        inputs += [file for file in Path(folder).rglob("*") if file.is_file()]
+    if options.output is not None:
+        refuse_to_write_over(options.output, inputs, f"--output {options.output}")
+    else:
+        for out in descriptor(sys.stdout):
+            refuse_to_write_over(out, inputs, "standard output")
+
+
+def _rows(source: str) -> Iterator[Found]:
+    if source == "-":
+        return numbered_json_lines(getattr(sys.stdin, "buffer", sys.stdin), "standard input")
+    return read_rows(source)
 
 
 def _scored(
-    model: RewardModel,
-    batch: list[Mapping[str, Any]],
-    names: Mapping[str, str],
-    options: argparse.Namespace,
-    first: int,
-) -> Iterator[dict[str, Any]]:
-    texts: dict[str, list[Any]] = {field: [] for field in names}
-    for number, row in enumerate(batch, first):
-        for column in names.values():
-            if column not in row:
-                raise ValueError(f"row {number} has no {column!r}; it has {sorted(row)}")
-        prompt, response = (row[names[field]] for field in ("prompt", "response"))
-        if isinstance(prompt, str) and isinstance(response, str):
-            if options.chat:
-                prompt = [{"role": "user", "content": prompt}]
-                response = [{"role": "assistant", "content": response}]
-            elif not prompt.endswith(separator := unescaped(options.separator)):
-                prompt += separator
-        texts["prompt"].append(prompt)
-        texts["response"].append(response)
+    model: RewardModel, batch: Sequence[Found], names: Mapping[str, str], said: set[str]
+) -> Iterator[str]:
+    """The rows with their rewards, as JSON; a bad row stops after those before it are out.
+
+    ``said`` holds what a chat template was seen to leave out, which is said once.
+    """
+    ready: list[tuple[str, Mapping[str, Any]]] = []
+    sequences: list[Encoded] = []
+    failure = None
+    for place, row in batch:
+        try:
+            if isinstance(row, ValueError):
+                raise row
+            sequences.append(_encoded(model, row, names))
+        except (TypeError, ValueError) as error:
+            failure = placed(error, place)
+            break
+        ready.append((place, row))
+    warn_of_omissions(sequences, said)
+    if ready:
+        rewards = model.score_encoded(sequences, batch_size=len(batch)).tolist()
+        for (place, row), sequence, reward in zip(ready, sequences, rewards, strict=True):
+            if not math.isfinite(reward):  # its own, or from one beside it in a shared row?
+                reward = model.score_encoded([sequence]).item()
+            if not math.isfinite(reward):
+                raise ValueError(f"{place}: the reward is {reward}, which ranks nothing")
+            yield _json({**row, names["reward"]: reward}, place)
+    if failure is not None:
+        raise failure
+
+
+def _encoded(model: RewardModel, row: Mapping[str, Any], names: Mapping[str, str]) -> Encoded:
+    if names["reward"] in row:
+        raise ValueError(
+            f"it has a {names['reward']!r} already, which would be lost: name another column, as "
+            "in --columns reward=reward-2"
+        )
+    prompt, response = _texts(row, names)
+    sequence = model.encode(prompt, response, tools=as_tools(row.get(names["tools"])))
+    if model.max_length is not None and len(sequence) > model.max_length:
+        raise ValueError(
+            f"prompt and response have {len(sequence)} tokens, the model's context is "
+            f"{model.max_length}"
+        )
+    return sequence
+
+
+def _texts(row: Mapping[str, Any], names: Mapping[str, str]) -> tuple[Text, Text]:
+    """Prompt and response of a row, in the spellings that ``minirm train`` reads."""
+    prompt, response = row.get(names["prompt"]), row.get(names["response"])
+    whole = None
+    if response is None:
+        whole = out_of_json("messages", row.get(names["messages"]))
+    elif is_transcript(response) and (not prompt or is_transcript(prompt)):
+        whole = transcript("response", response)
+        if prompt and transcript("prompt", prompt) != whole[:-1]:
+            raise ValueError("the prompt is not what the response's dialogue begins with")
+    if whole is not None:
+        turns = as_text("conversation", whole)
+        if isinstance(turns, str) or len(turns) < 2 or turns[-1]["role"] != "assistant":
+            raise ValueError("a conversation to score has turns, the last one the assistant's")
+        return turns[:-1], turns[-1:]
+    for field in ("prompt", "response"):
+        if row.get(names[field]) is None:
+            raise ValueError(f"no {names[field]!r}; it has {', '.join(map(repr, sorted(row)))}")
+    if isinstance(response, str) and not isinstance(out_of_json("response", response), str):
+        prompt, response = out_of_json("prompt", prompt), out_of_json("response", response)
+    prompt, response = as_text("prompt", prompt), as_text("response", response)
+    if isinstance(prompt, str) and not isinstance(response, str):
+        prompt = [{"role": "user", "content": prompt}]
+    if isinstance(response, str) and not isinstance(prompt, str):
+        response = [{"role": "assistant", "content": response}]
+    return prompt, response
+
+
+def _json(row: Mapping[str, Any], place: str) -> str:
     try:
-        rewards = model.score(texts["prompt"], texts["response"], batch_size=len(batch))
+        text = json.dumps(row, ensure_ascii=False, allow_nan=False, default=_plain)
+        text.encode()
+    except UnicodeEncodeError:  # half a character, which JSON can only spell out
+        return json.dumps(row, allow_nan=False, default=_plain)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"in the rows from {first} on, counted from 0: {error}") from error
-    for row, reward in zip(batch, rewards.tolist(), strict=True):
-        yield {**row, "reward": reward}
+        raise ValueError(f"{place} cannot be written as JSON: {error}") from error
+    return text
+
+
+def _plain(value: Any) -> str:
+    """Dates and times out of Parquet, as they are usually written."""
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    raise TypeError(f"it holds a {type(value).__name__}")

@@ -1,19 +1,17 @@
-"""What the commands share. Opening models and data, and telling a bad call apart."""
+"""What the commands share: data and its arguments, types of arguments, and telling a bad call."""
 
 from __future__ import annotations
 
 import argparse
 import math
 import sys
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 
 from minirm import ExplicitRM, GenerativeRM, ImplicitRM, PreferencePair, load_base
-from minirm.distributed import processes
-from minirm.models.saving import saved_kind
 from minirm.reward_model import RewardModel
 
 REWARDS: dict[str, type[RewardModel]] = {
@@ -25,21 +23,31 @@ class BadCall(ValueError):
     """The arguments contradict each other or name something that no command has: exit status 2."""
 
 
+class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Defaults in the help where there is one, and descriptions line by line as written."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        return super()._get_help_string(action) if action.default else action.help
+
+
 def open_base(name: str, dtype: torch.dtype) -> tuple[Any, Any]:
     """``load_base``; what cannot be found is an error of one line."""
-    try:
+    with told_in_one_line(name):
         return load_base(name, dtype=dtype)
-    except OSError as error:  # transformers explains itself over many lines
-        raise FileNotFoundError(f"no model {name!r}: {str(error).splitlines()[0]}") from error
 
 
-def open_reward(path: str) -> RewardModel:
-    """A saved reward model, on the device that it runs on."""
-    folder = Path(path).expanduser()
-    if not folder.is_dir():
-        raise FileNotFoundError(f"there is no folder {path!r}; give one that `minirm train` wrote")
-    kind = saved_kind(folder) or "explicit"  # any one-label classifier
-    return REWARDS[kind].from_pretrained(folder).to(processes().device).eval()
+@contextmanager
+def told_in_one_line(name: str) -> Iterator[None]:
+    """Where transformers cannot find ``name`` it explains itself over many lines: keep the first.
+
+    Raises:
+        FileNotFoundError: in place of its OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise FileNotFoundError(f"no model {name!r}: {first}") from error
 
 
 def add_data_arguments(command: argparse.ArgumentParser) -> None:
@@ -54,7 +62,8 @@ def add_data_arguments(command: argparse.ArgumentParser) -> None:
         "--data",
         required=True,
         metavar="FILE_OR_NAME",
-        help="JSON lines, Parquet, or a dataset on the hub (owner/name; needs minirm[hub])",
+        help="JSON lines, CSV or Parquet (also .gz), or a dataset on the hub (owner/name; needs "
+        "minirm[hub])",
     )
     add("--split", default="train", help="of a dataset on the hub")
     add("--data-config", metavar="NAME", help="which part of a dataset on the hub that has several")
@@ -84,17 +93,31 @@ def add_column_arguments(group: Any) -> None:
         metavar="FIELD=COLUMN,...",
         help="unusual names of columns, as in prompt=question,chosen=better",
     )
-    add("--chat", action="store_true", help="read strings as turns, with the chat template")
-    add("--separator", default="", metavar="TEXT", help="put between a prompt and its response")
+    add(
+        "--chat",
+        action="store_true",
+        default=None,
+        help="read strings as turns, with the chat template; a trained model knows",
+    )
+    add(
+        "--separator",
+        metavar="TEXT",
+        help="put between a prompt and its response; a trained model knows",
+    )
 
 
 def read_pairs(
     source: str, options: argparse.Namespace, split: str | None = None
 ) -> tuple[list[PreferencePair], list[Any]]:
-    """Pairs and rows of ``source`` as ``add_data_arguments`` was answered, or of another split."""
-    from minirm.data.preferences import glued_strings, load_preferences
+    """Pairs and the rows they come from, as ``add_data_arguments`` was answered.
 
-    separator = unescaped(options.separator)
+    Args:
+        source: a file, or the name of a dataset on the hub.
+        options: the parsed arguments.
+        split: of a dataset on the hub; None for the one that the arguments name.
+    """
+    from minirm.data.preferences import load_preferences
+
     loaded = load_preferences(
         source,
         split=split or options.split,
@@ -103,9 +126,16 @@ def read_pairs(
         bad_rows=options.bad_rows,
         limit=options.limit,
     )
-    if warning := glued_strings(loaded.pairs, separator=separator, chat=options.chat):
-        print(f"{source}: {warning}", file=sys.stderr)
     return loaded.pairs, loaded.rows
+
+
+def warn_of_glued_strings(source: str, pairs: Sequence[PreferencePair], model: RewardModel) -> None:
+    """Say so where most prompts run straight into their responses, as the model reads them."""
+    from minirm.data.preferences import glued_strings
+
+    how = model.text_format
+    if warning := glued_strings(pairs, chat=how.chat, separator=how.separator):
+        print(f"{source}: {warning}", file=sys.stderr)
 
 
 def unescaped(text: str) -> str:
@@ -125,6 +155,7 @@ def column_names(text: str) -> dict[str, str]:
 
 
 def count(text: str) -> int:
+    """A whole number from 1 on."""
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1, got {text}")
@@ -132,6 +163,7 @@ def count(text: str) -> int:
 
 
 def positive(text: str) -> float:
+    """A finite number above 0."""
     value = float(text)
     if not 0 < value < math.inf:
         raise argparse.ArgumentTypeError(f"must be positive and finite, got {text}")

@@ -9,14 +9,17 @@ from typing import Any
 
 import torch
 
+from minirm.commands.opening import read_text_as_told, says_how_it_reads
 from minirm.commands.shared import (
     REWARDS,
     BadCall,
+    HelpFormatter,
     add_data_arguments,
     count,
     positive,
     read_pairs,
     told_in_one_line,
+    warn_of_glued_strings,
 )
 from minirm.distributed import say
 from minirm.models.adapters import is_adapted
@@ -56,7 +59,7 @@ def add(commands: argparse._SubParsersAction) -> None:
         description="Train an explicit, an implicit or a generative reward model on your own "
         "comparisons, and write it as a folder that `minirm evaluate` and `minirm score` take.",
         epilog=EXAMPLES,
-        formatter_class=_Formatter,
+        formatter_class=HelpFormatter,
     )
     option = train.add_argument
     option("--reward", required=True, choices=REWARDS, help="what is read as the reward")
@@ -121,15 +124,6 @@ def _reader(kind: Kind) -> Any:
     return read
 
 
-class _Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Defaults in the help, and examples line by line."""
-
-    def _get_help_string(self, action: argparse.Action) -> str | None:
-        if action.default in (None, False, "", 0) or not action.default:
-            return action.help  # "(default: None)" tells nobody anything
-        return super()._get_help_string(action)
-
-
 def run(options: argparse.Namespace) -> None:
     sets = _named_sets(options)
     _check_paths(options, sets)
@@ -141,7 +135,9 @@ def run(options: argparse.Namespace) -> None:
     eval_sets = {
         name: read_pairs(source, options, options.eval_split)[0] for name, source in sets.items()
     }
-    trainer = Trainer(_model(options, own), pairs, eval_sets=eval_sets, settings=settings)
+    model = _model(options, own)
+    warn_of_glued_strings(options.data, pairs, model)
+    trainer = Trainer(model, pairs, eval_sets=eval_sets, settings=settings)
     with lines_of_logging():
         trainer.fit()
     say(f"written: {options.output}")
@@ -217,9 +213,11 @@ def _model(options: argparse.Namespace, own: dict[str, Any]) -> RewardModel:
     say(line)
     if options.reward == "explicit":
         own = own | {"seed": options.seed}
-    return REWARDS[options.reward](
+    model = REWARDS[options.reward](
         found.model, found.tokenizer, copy=False, **held | own, **_lora(options)
     )
+    read_text_as_told(model, options, known=says_how_it_reads(options.model))
+    return model
 
 
 def _lora(options: argparse.Namespace) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerFast
 
 from minirm.models.probes import has_linear_head
+from minirm.models.rounding import TOO_MANY_TIES, share_on_ties
 from minirm.progress import quiet_transformers
 
 ASSETS = Path(__file__).parents[1] / "assets"
@@ -44,6 +46,13 @@ def load_base(
         )
     model = causal_lm(source, dtype=dtype, **options)
     has_linear_head(model)  # raises where it is not causal
+    if (share := share_on_ties(model)) > TOO_MANY_TIES:
+        warnings.warn(
+            f"{share:.0%} of the weights of {str(name)!r} lie half way between two bfloat16 "
+            "numbers, as after 4 bits or float16: under bf16 the smallest step rounds them either "
+            'way; train it in float32 (mixed_precision="no")',
+            stacklevel=2,
+        )
     return model.eval(), load_tokenizer(source)
 
 

@@ -1,55 +1,18 @@
 """The command line: what it writes, what it says when it cannot, and its exit status."""
 
-import io
 import json
-import os
-import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
 import torch
-from tiny import PAIRS, byte_tokenizer, same, tiny, tokenizer, weights
+from calling import ROWS, TRAIN, call, lines, status_of
+from tiny import PAIRS, same, tiny, tokenizer, weights
+from transformers.utils import logging
 
-from minirm import (
-    ExplicitRM,
-    GenerativeRM,
-    ImplicitRM,
-    Trainer,
-    accuracy,
-    cli,
-    load_base,
-    metrics,
-)
+from minirm import ExplicitRM, GenerativeRM, ImplicitRM, Trainer, load_base
 from minirm.commands import doctor
-
-ROOT = Path(__file__).parents[2]
-ROWS = [
-    {"prompt": p.prompt, "chosen": p.chosen, "rejected": p.rejected, "kind": "ab"[i % 3 == 0]}
-    for i, p in enumerate(PAIRS)
-]
-
-
-@pytest.fixture
-def here(tmp_path, monkeypatch):
-    """A folder to work in, with a base model, pairs, and a trained explicit reward model."""
-    monkeypatch.chdir(tmp_path)
-    tiny().save_pretrained("base")
-    tokenizer().save_pretrained("base")
-    Path("pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS))
-    ExplicitRM(tiny(), tokenizer()).save_pretrained("rm")
-    return tmp_path
-
-
-def lines(name):
-    return Path(name).read_text().splitlines()
-
-
-def call(*arguments):
-    return cli.main([str(a) for a in arguments])
-
-
-TRAIN = ("train", "--model", "base", "--data", "pairs.jsonl", "--output", "out", "--epochs", "2")
 
 # ------------------------------------------------------------------------- train
 
@@ -146,131 +109,6 @@ def test_train_goes_on_from_its_checkpoint_and_only_when_told(here, capsys):
     assert Path("out/model.safetensors").read_bytes() == before
 
 
-# ------------------------------------------------------------------------- evaluate
-
-
-def test_evaluate_gives_accuracy_with_its_interval_margins_and_calibration(here, capsys):
-    assert call("evaluate", "rm", "--data", "pairs.jsonl", "--json", "--by", "kind") == 0
-    found = json.loads(capsys.readouterr().out)
-    rm = ExplicitRM.from_pretrained("rm")
-    prompts, chosen, rejected = ([row[k] for row in ROWS] for k in ("prompt", "chosen", "rejected"))
-    a, b = rm.score(prompts, chosen), rm.score(prompts, rejected)
-    right = accuracy(a, b)
-    expected = {
-        "pairs": 8,
-        "accuracy": right,
-        "interval": list(metrics.wilson_interval(8 * right, 8)),
-        "margin": (a - b).mean().item(),
-        "normalised_margin": metrics.normalised_margin(a, b),
-        "calibration_error": metrics.calibration_error(a, b),
-        "brier_score": metrics.brier_score(a, b),
-    }
-    for name, value in expected.items():
-        assert found[name] == pytest.approx(value, abs=1e-5)
-    assert found["reward"] == "explicit"
-    assert {name: group["pairs"] for name, group in found["by"].items()} == {"a": 5, "b": 3}
-    shares = sum(group["pairs"] * group["accuracy"] for group in found["by"].values())
-    assert shares == pytest.approx(8 * right)
-
-
-def test_evaluate_prints_a_table_with_a_line_a_group(here, capsys):
-    assert call("evaluate", "rm", "--data", "pairs.jsonl", "--by", "kind") == 0
-    head, *body = capsys.readouterr().out.splitlines()
-    assert head.split()[:2] == ["pairs", "accuracy"]
-    assert head.split()[-3:] == ["normalised", "ECE", "Brier"]
-    assert [line.split()[:2] for line in body] == [["all", "8"], ["a", "5"], ["b", "3"]]
-
-
-def test_evaluate_keeps_groups_in_place_where_long_pairs_are_left_out(here, capsys):
-    long = {"prompt": "Q ", "chosen": "yes " * 200, "rejected": "no", "kind": "long"}
-    Path("pairs.jsonl").write_text("".join(json.dumps(r) + "\n" for r in [long, *ROWS]))
-    run = ("evaluate", "rm", "--data", "pairs.jsonl", "--json", "--by", "kind")
-    assert call(*run) == 1
-    assert "1 of 9 pairs exceed the context of 128 tokens" in capsys.readouterr().err
-    assert call(*run, "--overlong", "drop") == 0
-    found = json.loads(capsys.readouterr().out)
-    assert (found["overlong"], found["pairs"]) == (1, 8)
-    assert {name: group["pairs"] for name, group in found["by"].items()} == {"a": 5, "b": 3}
-
-
-def test_evaluate_opens_every_kind_of_reward(here, capsys):
-    for kind in (ExplicitRM, ImplicitRM, GenerativeRM):
-        kind(tiny(), tokenizer()).save_pretrained(kind.kind)
-        assert call("evaluate", kind.kind, "--data", "pairs.jsonl", "--json") == 0
-        assert json.loads(capsys.readouterr().out)["reward"] == kind.kind
-
-
-@pytest.mark.parametrize("name", ["rewardbench_math_test", "ultrafeedback_test_paraphrased"])
-def test_evaluate_runs_on_real_pairs(name, here, data_dir, capsys):
-    words = byte_tokenizer(bos="<s>", adds_bos=True, pad="<pad>")
-    ImplicitRM(
-        tiny("llama", vocab=len(words), max_position_embeddings=4096), words
-    ).save_pretrained("real")
-    run = [
-        "evaluate",
-        "real",
-        "--data",
-        data_dir / f"{name}.jsonl",
-        "--limit",
-        6,
-        "--batch-size",
-        4,
-    ]
-    assert call(*run, "--separator", r"\n", "--overlong", "drop", "--json") == 0
-    found = json.loads(capsys.readouterr().out)
-    assert found["accuracy"] == 0.5  # a fresh implicit reward is 0 for everything
-    assert 1 <= found["pairs"] <= 6
-
-
-# ------------------------------------------------------------------------- score
-
-
-def scored(capsys, *arguments):
-    assert call("score", *arguments) == 0
-    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-
-
-def test_score_gives_every_row_its_reward_and_keeps_the_rest(here, capsys, monkeypatch):
-    rows = [{"prompt": p.prompt, "response": p.chosen, "id": i} for i, p in enumerate(PAIRS)]
-    text = "\n\n".join(json.dumps(row) for row in rows)
-    Path("in.jsonl").write_text(text)
-    rm = ExplicitRM.from_pretrained("rm")
-    expected = rm.score([p.prompt for p in PAIRS], [p.chosen for p in PAIRS])
-    for size in (1, 3, 100):
-        found = scored(capsys, "rm", "in.jsonl", "--batch-size", size)
-        assert [{k: v for k, v in row.items() if k != "reward"} for row in found] == rows
-        torch.testing.assert_close(torch.tensor([r["reward"] for r in found]), expected)
-    monkeypatch.setattr(sys, "stdin", io.StringIO(text))
-    assert scored(capsys, "rm") == found
-    assert call("score", "rm", "in.jsonl", "--output", "out.jsonl") == 0
-    assert [json.loads(line) for line in lines("out.jsonl")] == found
-
-
-def test_score_names_columns_and_takes_a_separator(here, capsys):
-    Path("in.jsonl").write_text(json.dumps({"q": "Q", "response": "yes"}))
-    (row,) = scored(capsys, "rm", "in.jsonl", "--columns", "prompt=q", "--separator", " ")
-    expected = ExplicitRM.from_pretrained("rm").score(["Q "], ["yes"]).item()
-    assert row == {"q": "Q", "response": "yes", "reward": pytest.approx(expected, abs=1e-6)}
-
-
-def test_score_answers_before_its_input_ends_and_a_bad_row_is_named(here):
-    """In a process of its own: rows go out as they come in, and no traceback is shown."""
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "minirm.cli", "score", "rm", "--batch-size", "1"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        text=True, env=environment,
-    )  # fmt: skip
-    for response in ("yes", "no"):
-        process.stdin.write(json.dumps({"prompt": "Q ", "response": response}) + "\n")
-        process.stdin.flush()
-        assert "reward" in json.loads(process.stdout.readline())
-    out, errors = process.communicate(json.dumps({"prompt": "Q "}) + "\n", timeout=60)
-    assert (process.returncode, out) == (1, "")
-    assert errors.splitlines()[-1] == "minirm: row 2 has no 'response'; it has ['prompt']"
-    assert "Traceback" not in errors
-
-
 # ------------------------------------------------------------------------- when it cannot
 
 BAD_CALLS = {
@@ -312,13 +150,6 @@ FAILED_RUNS = {
 }
 
 
-def status_of(arguments):
-    try:
-        return call(*arguments)
-    except SystemExit as error:  # argparse's own
-        return error.code
-
-
 @pytest.mark.parametrize("case", [*BAD_CALLS, *FAILED_RUNS])
 def test_an_error_is_one_line_and_status_2_for_a_bad_call_and_1_for_what_is_not_there(
     case, here, capsys
@@ -356,31 +187,72 @@ def test_a_traceback_is_there_for_who_asks(here, monkeypatch):
         call("evaluate", "rm", "--data", "no.jsonl")
 
 
+class Empty(ValueError):
+    """As some packages raise them: without a word."""
+
+
+SAID = {
+    "ours": (ValueError("no such column; there are a, b"), "no such column; there are a, b"),
+    "nothing": (Empty(), "Empty"),
+    "blank lines": (RuntimeError("\n \n"), "RuntimeError"),
+    "an attribute": (AttributeError("no attribute 'norm'"), "AttributeError: no attribute 'norm'"),
+    "a key": (KeyError("layers"), "KeyError: 'layers'"),
+    "an assertion": (AssertionError(), "AssertionError"),
+    "the end": (StopIteration(), "StopIteration"),
+    "two kilobytes": (
+        ValueError("Unrecognized configuration class.\nModel type should be one of " + "X, " * 700),
+        "Unrecognized configuration class. (MINIRM_TRACEBACK=1 shows the rest)",
+    ),
+    "a heading": (
+        RuntimeError("Error(s) in loading:\n\n\tsize mismatch for score\n\tand more"),
+        "Error(s) in loading: size mismatch for score (MINIRM_TRACEBACK=1 shows the rest)",
+    ),
+    "stopped": (KeyboardInterrupt(), "stopped"),
+}
+
+
+@pytest.mark.parametrize("note", [None, "half of it is in x.partial"])
+@pytest.mark.parametrize("case", SAID)
+def test_whatever_is_raised_is_one_line_with_words(case, note, monkeypatch, capsys):
+    error, said = SAID[case]
+    error = type(error)(*error.args)  # a fresh one, without notes of the other case
+    if note:
+        error.add_note(note)
+
+    def run(options):
+        raise error
+
+    monkeypatch.setattr(doctor, "run", run)
+    assert call("doctor") == 1
+    assert capsys.readouterr().err == f"minirm: {'; '.join(filter(None, [said, note]))}\n"
+    monkeypatch.setenv("MINIRM_TRACEBACK", "1")
+    with pytest.raises(type(error)):
+        call("doctor")
+
+
+def test_transformers_keeps_quiet_and_a_warning_is_one_line(monkeypatch, capsys):
+    log = logging.get_logger("transformers.modeling_utils")
+    heard = []
+
+    def run(options):
+        heard.append(logging.get_verbosity())
+        log.warning("the new embeddings will be initialized ... mean_resizing")
+        sys.stderr.write(warnings.formatwarning("half are alike", UserWarning, "f.py", 1))
+
+    monkeypatch.setattr(doctor, "run", run)
+    before = logging.get_verbosity()
+    assert call("doctor") == 0
+    assert capsys.readouterr().err == "minirm: warning: half are alike\n"
+    monkeypatch.setenv("TRANSFORMERS_VERBOSITY", "info")
+    assert call("doctor") == 0
+    assert heard == [logging.ERROR, before]
+    assert logging.get_verbosity() == before
+    assert warnings.formatwarning("x", UserWarning, "f.py", 1, "") == "f.py:1: UserWarning: x\n"
+
+
 @pytest.mark.parametrize(
-    "command", ["train", "evaluate", "score", "doctor", "experiment", "pretrain"]
+    "command", ["train", "evaluate", "score", "merge", "doctor", "experiment", "pretrain"]
 )
 def test_every_command_explains_itself(command, capsys):
     assert status_of([command, "--help"]) == 0
     assert len(capsys.readouterr().out) > 200
-
-
-# ------------------------------------------------------------------------- doctor
-
-
-def test_doctor_says_what_works(monkeypatch, capsys):
-    monkeypatch.setattr(doctor, "load_base", lambda *_: (tiny(), tokenizer()))
-    assert call("doctor") == 0
-    said = capsys.readouterr().out
-    assert f"torch         {torch.__version__}" in said
-    assert said.count("  ok    ") == len(doctor.CHECKS)
-
-
-def test_doctor_fails_where_something_does_not_work(monkeypatch, capsys):
-    def broken(*_):
-        raise OSError("the assets are gone\nand more")
-
-    monkeypatch.setattr(doctor, "load_base", broken)
-    assert call("doctor") == 1
-    out, errors = capsys.readouterr()
-    assert "FAILS bundled language models: OSError: the assets are gone\n" in out
-    assert "does not work here: bundled language models, train" in errors
