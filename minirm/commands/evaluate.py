@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -62,6 +63,12 @@ def run(options: argparse.Namespace) -> None:
         overlong=options.overlong,
         bad_rows=options.bad_rows,
     )
+    if dropped.bad:
+        print(
+            f"{options.data}: left out {len(dropped.bad)} of {len(pairs)} pairs that the model "
+            f"cannot read; the first: {dropped.bad[0]}",
+            file=sys.stderr,
+        )
     pairs, rows = ([of[i] for i in dropped.kept] for of in (pairs, rows))
     chosen, rejected = pair_rewards(model, encoded, batch_size=options.batch_size)
     _check_finite(model, pairs, encoded, (chosen, rejected))

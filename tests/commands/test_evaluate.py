@@ -162,6 +162,29 @@ def test_groups_stay_in_place_where_pairs_are_left_out(here, capsys):
     assert {name: group["pairs"] for name, group in found["by"].items()} == {"a": 5, "b": 3}
 
 
+def test_pairs_that_the_model_cannot_read_are_left_out_and_counted(here, capsys):
+    turns = {
+        "prompt": [{"role": "user", "content": "Hi?"}],
+        "chosen": [{"role": "assistant", "content": "Hello."}],
+        "rejected": [{"role": "assistant", "content": "No."}],
+        "kind": "turns",
+    }
+    write_rows("pairs.jsonl", [*ROWS[:3], turns, *ROWS[3:], turns])
+    run = ("rm", "--data", "pairs.jsonl", "--by", "kind")
+    assert call("evaluate", *run) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("minirm: pairs.jsonl, line 4")
+    assert "has no chat template" in said
+    assert call("evaluate", *run, "--bad-rows", "drop", "--json") == 0
+    out, errors = capsys.readouterr()
+    found = json.loads(out)
+    assert found["pairs"] == 8
+    assert {name: group["pairs"] for name, group in found["by"].items()} == {"a": 5, "b": 3}
+    assert "left out 2 of 10 pairs that the model cannot read; the first: pairs.jsonl, line 4" in (
+        errors
+    )
+
+
 @pytest.mark.parametrize("size", [1, 64])
 @pytest.mark.parametrize("field", ["chosen", "rejected"])
 def test_a_reward_that_is_nan_is_an_error_with_its_line(field, size, here, capsys):
