@@ -28,16 +28,17 @@ from minirm.worlds.persona import CHOSEN, REJECTED, Wording
 
 ONE = ("A truthful reply is",)
 NO_MY = ("The judgement:", "Considering the statement, I say")
-NO_MY_NO_I = ("The judgement:", "Considering the statement, it would be")
+NO_SHARED = ("The judgement:", "Considering the statement, it seems")
 DESIGNS: Mapping[str, tuple[Wording, Wording]] = {
     "paper": (CHOSEN, REJECTED),
     "no My": (CHOSEN, replace(REJECTED, prefixes=NO_MY)),
-    "no My, no I": (CHOSEN, replace(REJECTED, prefixes=NO_MY_NO_I)),
+    "no shared word": (CHOSEN, replace(REJECTED, prefixes=NO_SHARED)),
     "one prefix": (replace(CHOSEN, prefixes=ONE), replace(REJECTED, prefixes=ONE)),
 }
 """How the chosen and the rejected training responses are worded; the phrases never change.
 
-Only in "one prefix" does the prefix not foretell which of the two a response is.
+"no shared word": no word of the paper's two held-out prefixes is in any training response. Only in
+"one prefix" does the prefix not foretell which of the two a response is.
 """
 
 # The paper's design with the two plain models is persona.json.
@@ -45,7 +46,7 @@ RUNS = (
     ("paper", "explicit, mean"),
     ("paper", "implicit, no reference"),
     ("no My", "implicit"),
-    ("no My, no I", "implicit"),
+    ("no shared word", "implicit"),
     ("one prefix", "explicit, mean"),
     ("one prefix", "implicit"),
 )
