@@ -159,6 +159,23 @@ def t_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float
     return float(data.mean()) - half, float(data.mean()) + half
 
 
+def accuracy_interval(accuracies: Sequence[float], confidence: float = 0.95) -> tuple[float, float]:
+    """``t_interval`` of a mean accuracy, cut at 0 and at 1, beyond which there is none.
+
+    Args:
+        accuracies: [N], one a base model or seed.
+        confidence: in (0, 1).
+
+    Returns:
+        the lower and the upper end, both in [0, 1].
+
+    Raises:
+        ValueError: no values, or a NaN among them.
+    """
+    low, high = t_interval(accuracies, confidence)
+    return max(0.0, low), min(1.0, high)
+
+
 def bootstrap_interval(
     values: Sequence[float], confidence: float = 0.95, *, resamples: int = 10_000, seed: int = 0
 ) -> tuple[float, float]:

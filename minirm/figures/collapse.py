@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 from minirm.experiments.results import load_results
 from minirm.figures.style import COLOURS, FAINT, LABELS, MARKERS, NEUTRAL, use_style
-from minirm.metrics import t_interval
+from minirm.metrics import accuracy_interval
 
 CHANCE = {"color": NEUTRAL, "linestyle": ":", "linewidth": 1, "zorder": 0}
 
@@ -164,12 +164,6 @@ def plot_tokens(
         ax.set(xlabel="share of the reward", title=label)
     fig.suptitle(title, x=0.01, ha="left", weight="bold", fontsize="medium")
     return fig
-
-
-def accuracy_interval(accuracies: Sequence[float]) -> tuple[float, float]:
-    """``t_interval`` of a mean accuracy, cut at 0 and at 1, beyond which there is none."""
-    low, high = t_interval(accuracies)
-    return max(0.0, low), min(1.0, high)
 
 
 def _name_rewards(ax: Axes) -> None:

@@ -12,6 +12,7 @@ from tiny import patient
 
 from minirm import accuracy, normalised_margin, win_rate
 from minirm.metrics import (
+    accuracy_interval,
     bootstrap_interval,
     brier_score,
     calibration_error,
@@ -179,18 +180,21 @@ def test_t_interval_of_four_units_holds_the_mean_as_often_as_it_says_and_the_boo
     assert covered(lambda x: bootstrap_interval(x, resamples=200)) < 0.88
 
 
-def test_t_interval_is_not_cut_at_the_bounds_of_an_accuracy():
+def test_only_the_interval_of_an_accuracy_is_cut_at_its_bounds():
     low, high = t_interval([1.0, 1.0, 0.9])
     assert low < 0.9 < 1 < high
+    assert accuracy_interval([1.0, 1.0, 0.9]) == (low, 1.0)
+    assert accuracy_interval([0.0, 1.0]) == (0.0, 1.0)
+    assert accuracy_interval([0.5, 0.6, 0.7, 0.8]) == t_interval([0.5, 0.6, 0.7, 0.8])
 
 
-@pytest.mark.parametrize("interval", [t_interval, bootstrap_interval])
+@pytest.mark.parametrize("interval", [t_interval, accuracy_interval, bootstrap_interval])
 @pytest.mark.parametrize("values", [[0.25], [0.0], [1.0, 1.0, 1.0]])
 def test_an_interval_of_one_unit_or_of_equal_ones_is_a_point(interval, values):
     assert interval(values) == (values[0], values[0])
 
 
-@pytest.mark.parametrize("interval", [t_interval, bootstrap_interval])
+@pytest.mark.parametrize("interval", [t_interval, accuracy_interval, bootstrap_interval])
 @pytest.mark.parametrize("values", [[], [[1.0]], [1.0, math.nan], [math.nan]])
 def test_an_interval_of_no_numbers_is_an_error(interval, values):
     with pytest.raises(ValueError, match="non-empty list of numbers"):
