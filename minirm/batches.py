@@ -70,7 +70,6 @@ def shared_rows(
     Args:
         sequences: S prompts with their responses.
         groups: R lists of indices into ``sequences``, each index once; a group has one prompt.
-        pad_token_id: what fills rows up; no state that is read sees it.
     """
     tokens, positions, segments = [], [], []
     starts = [(0, 0)] * len(sequences)  # row and column of each response
@@ -110,18 +109,12 @@ def shared_rows(
 
 
 def plain_rows(sequences: Sequence[Encoded], pad_token_id: int) -> Rows:
-    """``shared_rows`` with one row a sequence, padded on the right."""
+    """One row a sequence, padded on the right."""
     return shared_rows(sequences, [[i] for i in range(len(sequences))], pad_token_id)
 
 
 def pair_rows(pairs: Sequence[EncodedPair], pad_token_id: int, *, shared: bool = False) -> Rows:
-    """Rows for B pairs: S = 2B sequences, the chosen ones first.
-
-    Args:
-        pairs: B of them.
-        pad_token_id: what fills rows up; no state that is read sees it.
-        shared: one row a pair, where its two prompts are the same.
-    """
+    """Rows for B pairs: S = 2B sequences, the chosen ones first; ``shared``: one row a pair."""
     sequences = [p.chosen for p in pairs] + [p.rejected for p in pairs]
     groups = []
     for i, pair in enumerate(pairs):
@@ -147,10 +140,6 @@ def answer_groups(sequences: Sequence[Encoded], hidden_size: int) -> list[list[i
     A prompt of P tokens before answers of A tokens in all takes about (P + A) (6 D + P + A) time
     (projections, and attention that also looks at what is masked); the time per answer token is
     least at A = sqrt(P (P + 6 D)), so no more are put into one row.
-
-    Args:
-        sequences: in any order.
-        hidden_size: D, of the model that will run them.
     """
     by_prompt: dict[tuple[int, ...], list[int]] = {}
     for i, s in enumerate(sequences):
@@ -176,12 +165,6 @@ def epoch_batches(
     Who meets whom and the order of the batches are fixed by ``(seed, epoch)`` and differ between
     epochs: items are sorted by their cost times a random factor up to ``JITTER``. A short last
     batch holds items drawn at random: else the costliest would always be in it.
-
-    Args:
-        costs: of each item, in tokens.
-        batch_size: items a batch.
-        seed: of the order.
-        epoch: the pass over the items, from 0 on.
     """
     draw = random.Random(f"{seed}:{epoch}")
     order = list(range(len(costs)))

@@ -18,9 +18,7 @@ def naive_logprob(model: Any, prompt: Sequence[int], response: Sequence[int]) ->
     """ln pi(y|x) = sum_k ln softmax(U h_{x, y<k})_{y_k}, straight from the definition.
 
     Args:
-        model: a causal LM.
-        prompt: token ids, without padding.
-        response: token ids, without padding.
+        model: a causal LM. prompt, response: token ids, both without padding.
 
     Returns:
         a scalar tensor, in nats.
@@ -46,13 +44,8 @@ def response_logits(model: Any, rows: Rows, *, linear_head: bool = True) -> Tens
     """Next-token logits at the N states that predict a response token: [N, V].
 
     Only these states are projected to the vocabulary: no [R, T, V] tensor over prompts and
-    padding exists.
-
-    Args:
-        model: a causal LM.
-        rows: R rows of T tokens with N response tokens in them.
-        linear_head: False for models that do more to their logits than
-            ``get_output_embeddings`` (a soft cap, a scale): they run whole, and pay for it.
+    padding exists. ``linear_head=False`` is for models that do more to their logits than
+    ``get_output_embeddings`` (a soft cap, a scale): they run whole, and pay for it.
     """
     if linear_head:
         states = hidden_states(model, rows)
@@ -96,10 +89,7 @@ def linear_logprobs(
     """``pick_logprobs(linear(states, weight, bias), target)`` in less memory and time.
 
     Args:
-        states: [N, D], those that predict a response token.
-        weight: [V, D], the unembedding.
-        bias: [V] or None.
-        target: [N] long, the response tokens.
+        states: [N, D]. weight: [V, D]. bias: [V] or None. target: [N].
         memory: bytes; None for ``LOGITS_BYTES``.
 
     Returns:
