@@ -68,8 +68,10 @@ def measure(base: str, seed: int, design: str, name: str) -> list[dict[str, Any]
     chosen, rejected = DESIGNS[design]
     pairs = persona.training_pairs(questions.train, seed, chosen=chosen, rejected=rejected)
     model = new_model(name, base, seed)
-    settings = {"lr": Run.lr, "epochs": Run.epochs, "batch_size": Run.batch_size, "seed": seed}
-    Trainer(model, pairs, **settings, progress=False).fit()
+    Trainer(
+        model, pairs, lr=Run.lr, epochs=Run.epochs, batch_size=Run.batch_size, seed=seed,
+        progress=False,
+    ).fit()  # fmt: skip
     sets = persona.evaluation_sets(questions, seed)
     run = {"base": base, "seed": seed, "design": design, "model": name}
     return [

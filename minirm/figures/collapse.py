@@ -38,7 +38,7 @@ def plot_conditions(data: pd.DataFrame, conditions: Sequence[str], *, title: str
     if "base" in shown and shown["base"].nunique() > 1:
         units = shown.groupby(["condition", "reward", "base"], as_index=False)["accuracy"].mean()
     rewards = [r for r in COLOURS if r in set(shown["reward"])]
-    shared = {"y": "condition", "x": "accuracy", "order": conditions}
+    shared: dict[str, Any] = {"y": "condition", "x": "accuracy", "order": conditions}
     shared |= {"hue": "reward", "hue_order": rewards, "palette": COLOURS, "ax": ax}
     sns.stripplot(data=shown, **shared, dodge=True, jitter=0.12, alpha=0.35, size=4, legend=False)
     sns.pointplot(
