@@ -33,14 +33,22 @@ def rho(p: Tensor, y: Tensor, q: Tensor, v: Tensor) -> Tensor:
     Eq. (5): the agreement of two surprises. In [0, 2] where the tokens match, else in [-2, 1].
 
     Args:
-        p: [K, V], the probabilities with which y was predicted. y: [K] long.
-        q: [L, V], the probabilities with which v was predicted. v: [L] long.
+        p: [K, V], the probabilities with which y was predicted.
+        y: [K] long, tokens of the response that is watched.
+        q: [L, V], the probabilities with which v was predicted.
+        v: [L] long, tokens of the response that is trained.
 
     Returns:
         [K, L].
 
     Raises:
         ValueError: the shapes do not go together.
+
+    Two synonyms between which both contexts are undecided repel each other:
+
+    >>> even = torch.tensor([[0.5, 0.5]])
+    >>> rho(even, torch.tensor([0]), even, torch.tensor([1]))
+    tensor([[-0.5000]])
     """
     if p.ndim != 2 or q.ndim != 2 or p.shape[1] != q.shape[1]:
         raise ValueError(f"p and q must be [K, V] and [L, V], got {[*p.shape]} and {[*q.shape]}")
@@ -71,6 +79,13 @@ def coupling(
 ) -> Coupling:
     """The tables behind ``predicted_change``: ``response`` (rows) against ``trained`` (columns).
 
+    Args:
+        model: whose policy predicts both.
+        prompt: what ``response`` answers.
+        response: the answer that is watched, of K tokens.
+        trained_prompt: what ``trained`` answers.
+        trained: one side of a comparison, of L tokens.
+
     Raises:
         ValueError: as ``predicted_change``.
     """
@@ -88,6 +103,13 @@ def predicted_change(
         EX-RM    lr g <h, h+ - h->                                       exact
         IM-RM    lr beta^2 g sum_kl (rho+ <h_k, h+_l>) - (rho- <h_k, h-_l>)  up to O(lr^2)
         EX-GRM   lr p / 2 (rho(Yes, Yes) <h, h+> + rho(Yes, No) <h, h->)     up to O(lr^2)
+
+    Args:
+        model: at the start of the step; it is not changed.
+        pair: what is trained.
+        prompt: of the answer that is watched.
+        response: the answer that is watched.
+        lr: the step's size, times which the gradient is subtracted.
 
     Raises:
         ValueError: the unembedding is tied to the input embeddings, so that moving it moves h
@@ -115,6 +137,14 @@ def actual_change(
 ) -> float:  # fmt: skip
     """The same change, measured: the step is taken by autograd, and taken back.
 
+    Args:
+        model: at the start of the step, and again afterwards.
+        pair: what is trained.
+        prompt: of the answer that is watched.
+        response: the answer that is watched.
+        lr: the step's size.
+        parameters: what moves, "last", "trunk" or "all".
+
     Raises:
         ValueError: as ``one_step``.
     """
@@ -131,6 +161,12 @@ def one_step(
     """Inside, ``model`` has taken one plain gradient step on the mean loss of ``pairs``.
 
     Afterwards its weights are what they were, bit for bit.
+
+    Args:
+        model: takes the step.
+        pairs: what is trained, all in one batch.
+        lr: the step's size.
+        parameters: what moves, "last", "trunk" or "all".
 
     Raises:
         ValueError: ``parameters`` is unknown, none of them is trained, or "last" is asked of a

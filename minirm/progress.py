@@ -24,6 +24,10 @@ def progress_bar(
     """tqdm's bar for a terminal or a notebook.
 
     Args:
+        iterable: what to go through, or None to call ``update`` by hand.
+        total: how many there are, where ``iterable`` has no length.
+        initial: how many are done already.
+        desc: a word in front of the bar.
         show: None shows it where somebody can watch: a terminal, or a notebook with a live
             kernel. The environment variable ``MINIRM_PROGRESS=0`` (set while the book is built)
             keeps it quiet.

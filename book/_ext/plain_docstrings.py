@@ -1,8 +1,8 @@
 """Sphinx extension: docstrings are written to be read as they stand, with formulas in plain text.
 
-In them |r| is an absolute value and u* a vector, neither of which is markup; ``literals`` are. A
-line may describe two arguments, or two errors; on the page each gets a line of its own. And the
-first docstring of a module says what may enter the file: that is for whoever edits it.
+In them |r| is an absolute value and u* a vector, neither of which is markup; ``literals`` are, and
+examples stay as they are. A module's docstring is for whoever opens the file; the page has a
+heading in its place.
 """
 
 from __future__ import annotations
@@ -10,13 +10,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
-NEXT_ITEM = re.compile(r"\. (?=[a-z_]+: |[A-Z]\w+Error: )")
-MARKUP = re.compile(r"(``.*?``)|[*|]|_(?=\W|$)", re.DOTALL)
+MARKUP = re.compile(r"(``.*?``|^ *>>> .*?$)|[*|]|_(?=\W|$)", re.DOTALL | re.MULTILINE)
 
 
 def _as_text(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
-    items = [NEXT_ITEM.sub(".\n    ", x) if x.startswith("    ") else x for x in lines]
-    text = "" if what == "module" else "\n".join(items)
+    text = "" if what == "module" else "\n".join(lines)
     lines[:] = MARKUP.sub(lambda m: m[0] if m[1] else "\\" + m[0], text).split("\n")
 
 

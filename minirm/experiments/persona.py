@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from minirm.metrics import bootstrap_interval
+from minirm.metrics import accuracy_interval
 from minirm.models.bases import load_base
 from minirm.progress import progress_bar
 from minirm.reward_model import RewardModel
@@ -126,7 +126,7 @@ def measure_all(
 
 
 def table(rows: Sequence[dict[str, Any]]) -> str:
-    """Mean accuracy after training and its 95 % bootstrap interval over seeds, as text."""
+    """Mean accuracy after training and its 95 % t interval over seeds, as text."""
     final: dict[tuple, dict[str, list[tuple[float, float]]]] = {}
     last = max(row["step"] for row in rows)
     for row in rows:
@@ -141,7 +141,7 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
         lines.append(f"{reward} on {base} ({setting}, {n} seed{'s' * (n > 1)})")
         for condition, values in conditions.items():
             accuracies, margins = zip(*values, strict=True)
-            low, high = bootstrap_interval(accuracies)
+            low, high = accuracy_interval(accuracies)
             mean, margin = sum(accuracies) / n, sum(margins) / n
             lines.append(
                 f"  {condition:22} accuracy {mean:.2f} [{low:.2f}, {high:.2f}]"

@@ -16,27 +16,33 @@ from matplotlib.figure import Figure
 
 from minirm.experiments.results import load_results
 from minirm.figures.style import COLOURS, FAINT, LABELS, MARKERS, NEUTRAL, use_style
+from minirm.metrics import accuracy_interval
 
 CHANCE = {"color": NEUTRAL, "linestyle": ":", "linewidth": 1, "zorder": 0}
 
 
-def plot_conditions(
-    data: pd.DataFrame, conditions: Sequence[str], *, title: str, hue: str = "reward"
-) -> Figure:
-    """Accuracy by condition: one small mark a run, the mean and its 95 % bootstrap interval.
+def plot_conditions(data: pd.DataFrame, conditions: Sequence[str], *, title: str) -> Figure:
+    """Accuracy by condition: one small mark a run, the mean and its 95 % t interval.
+
+    The interval is over base models where there are several, else over runs, and it is cut at 0
+    and at 1, for no accuracy lies beyond.
 
     Args:
-        data: rows after training, with "condition", "accuracy" and "reward".
+        data: rows after training, with "condition", "accuracy", "reward", and "base" where runs
+            were made on several.
         conditions: which, in which order.
+        title: what was found.
     """
     fig, ax = plt.subplots(figsize=(7.2, 0.62 * len(conditions) + 1.3))
-    shown = data[data["condition"].isin(conditions)]
+    shown = units = data[data["condition"].isin(conditions)]
+    if "base" in shown and shown["base"].nunique() > 1:
+        units = shown.groupby(["condition", "reward", "base"], as_index=False)["accuracy"].mean()
     rewards = [r for r in COLOURS if r in set(shown["reward"])]
-    shared = {"data": shown, "y": "condition", "x": "accuracy", "order": conditions}
-    shared |= {"hue": hue, "hue_order": rewards, "palette": COLOURS, "ax": ax}
-    sns.stripplot(**shared, dodge=True, jitter=0.12, alpha=0.35, size=4, legend=False)
+    shared: dict[str, Any] = {"y": "condition", "x": "accuracy", "order": conditions}
+    shared |= {"hue": "reward", "hue_order": rewards, "palette": COLOURS, "ax": ax}
+    sns.stripplot(data=shown, **shared, dodge=True, jitter=0.12, alpha=0.35, size=4, legend=False)
     sns.pointplot(
-        **shared, dodge=0.4, linestyle="none", errorbar=("ci", 95), seed=0,
+        data=units, **shared, dodge=0.4, linestyle="none", errorbar=accuracy_interval,
         markers=[MARKERS[r] for r in rewards], markersize=7, err_kws={"linewidth": 2},
     )  # fmt: skip
     ax.axvline(0.5, **CHANCE)
@@ -65,6 +71,8 @@ def plot_curves(data: pd.DataFrame, conditions: Sequence[str], *, title: str) ->
 
     Args:
         data: rows with "step", "condition", "accuracy", "reward", "base" and "seed".
+        conditions: which, in which order.
+        title: what was found.
     """
     fig, axes = plt.subplots(
         1, len(conditions), figsize=(3.1 * len(conditions), 3.0), sharey=True, squeeze=False
@@ -92,6 +100,7 @@ def plot_grid(data: pd.DataFrame, *, title: str) -> Figure:
 
     Args:
         data: rows of one condition after training, with "beta", "lr" and "accuracy".
+        title: what was found.
     """
     cells = data.groupby(["beta", "lr"])["accuracy"]
     mean, low, high = (cells.agg(f).unstack() for f in ("mean", "min", "max"))
@@ -118,6 +127,7 @@ def plot_phrases(rewards: dict[str, pd.DataFrame], *, titles: Sequence[str]) -> 
     Args:
         rewards: reward kind -> a table with "answer", "reward" and "side" ("chosen" or
             "rejected"), one row an answer and prompt.
+        titles: one a panel, what was found.
     """
     fig, axes = plt.subplots(1, len(rewards), figsize=(9.6, 3.2), sharey=True)
     for ax, (kind, table), title in zip(axes, rewards.items(), titles, strict=True):
@@ -139,6 +149,8 @@ def plot_tokens(
 
     Args:
         tokens: (label, the response's tokens, their rewards) for each response.
+        colours: one a panel.
+        title: what was found.
     """
     fig, axes = plt.subplots(
         1, len(tokens), figsize=(9.6, 0.34 * max(len(t) for _, t, _ in tokens) + 1.2), sharex=True

@@ -70,7 +70,11 @@ def step_data(
 ) -> dict[str, Any]:
     """Kernels, predictions and measured changes for every model, pair, probe and step size.
 
-    ``models``: by name, all on one base, so that they share their states.
+    Args:
+        models: by name, all on one base, so that they share their states.
+        pairs: what is trained, one at a time.
+        probes: the answers that are watched.
+        lrs: step sizes.
     """
     x, y = map(list, zip(*probes, strict=True))
     prompts, ups, downs = zip(*((p.prompt, p.chosen, p.rejected) for p in pairs), strict=True)

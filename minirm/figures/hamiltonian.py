@@ -90,7 +90,11 @@ def plot_training(
 
     Args:
         curves: "run", "seed", "step", "measure" and "value".
-        measures: names in ``curves`` and what to call them. lines: levels to mark, by name.
+        measures: names in ``curves`` and what to call them, at most two.
+        title: what was found.
+        ylabel: what both panels measure, with its unit.
+        lines: levels to mark, by name.
+        log: a logarithmic axis.
     """
     panels = list(dict.fromkeys(curves["run"]))
     fig, axes = plt.subplots(1, len(panels), figsize=(8.6, 4.2), sharey=True, squeeze=False)

@@ -41,7 +41,7 @@ class LiveFigure(anywidget.AnyWidget):
         alt: what there is to see, in words.
         state: values of the controls to start from, by name; the module has its own defaults.
 
-    Traits: ``data`` and ``state`` are synchronised; with a kernel behind, the reader may observe
+    The traits ``data`` and ``state`` are synchronised; with a kernel behind, the reader may observe
     ``state`` and assign new ``data``.
     """
 
@@ -103,6 +103,8 @@ class Recomputed(ipywidgets.VBox):
     In the built book, where nothing can compute, only the figure is shown.
 
     Args:
+        figure: shown under the list.
+        label: what is chosen from the list.
         choices: name -> a function that computes the figure's ``data``, with the reader's own model
             for instance. The first is what ``figure`` shows already.
     """

@@ -20,7 +20,9 @@ def meaning_plane(states: Tensor, shown: Tensor, means_yes: Tensor) -> tuple[Ten
     """Coordinates of states: along yes-minus-no of the shown answers, and the widest way across.
 
     Args:
-        states: [B, D]. shown, means_yes: [B] bool.
+        states: [B, D], one an answer.
+        shown: [B] bool, whether a classifier may learn from it.
+        means_yes: [B] bool.
 
     Returns:
         [B], [B]: the first is 0 half-way between the means of the shown yes and no answers and
@@ -41,7 +43,9 @@ def plot_meaning(
     """Answers in the plane of ``meaning_plane``, one panel a model.
 
     Args:
-        planes: model -> its two coordinates. answers: "means yes", "shown", one row an answer.
+        planes: model -> its two coordinates.
+        answers: "means yes" and "shown", one row an answer.
+        titles: one a panel, what was found.
     """
     fig, axes = plt.subplots(1, len(planes), figsize=(9.6, 3.6))
     yes, shown = (answers[name].to_numpy(copy=True) for name in ("means yes", "shown"))

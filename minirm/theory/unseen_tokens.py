@@ -50,6 +50,11 @@ class SingleTokens:
 def single_tokens(model: Any, tokenizer: Any, pairs: Iterable[PreferencePair]) -> SingleTokens:
     """Read comparisons through a causal LM, the EOS left out.
 
+    Args:
+        model: the causal LM.
+        tokenizer: its tokenizer.
+        pairs: N comparisons of responses of one token.
+
     Raises:
         ValueError: as ``encode_pairs``; also where a response is more than one token.
     """
@@ -71,7 +76,13 @@ def single_tokens(model: Any, tokenizer: Any, pairs: Iterable[PreferencePair]) -
 def head_step(head: Tensor, difference: Tensor, lr: float, *, normalised: bool = False) -> Tensor:
     """One step of full-batch gradient descent on Bradley-Terry for a linear head: [D].
 
-    u + lr mean_i sigma(-m_i) d_i with m_i = <u, d_i>; ``normalised`` makes each step lr long.
+    u + lr mean_i sigma(-m_i) d_i with m_i = <u, d_i>.
+
+    Args:
+        head: [D], u before the step.
+        difference: [N, D], the d_i = h_{x,y+} - h_{x,y-}.
+        lr: times which the gradient is subtracted.
+        normalised: make the step ``lr`` long instead, whatever the gradient's length.
     """
     logs = logsigmoid(-(difference @ head))
     if not normalised:
@@ -87,6 +98,13 @@ def unembedding_step(
 
     U + lr beta mean_i sigma(-m_i) (e_{y+} - e_{y-}) h_x^T: only rows of tokens that occur in
     ``data`` change, and no [N, V] tensor of logits is made.
+
+    Args:
+        unembedding: [V, D], U before the step.
+        reference: [V, D], U_ref.
+        data: the N comparisons.
+        beta: reward per nat.
+        lr: times which the gradient is subtracted.
     """
     pulls = torch.sigmoid(-data.implicit_margins(unembedding, reference, beta))
     pushes = lr * beta / len(pulls) * pulls[:, None] * data.prompt

@@ -18,7 +18,9 @@ def tilt(reference: Tensor, correct: Tensor, strength: float) -> Tensor:
     Its implicit reward is a verifier whose margin is exactly delta = beta * strength.
 
     Args:
-        reference: [K], ln pi_ref of every response there is. correct: [K] bool.
+        reference: [K], ln pi_ref of every response there is.
+        correct: [K] bool, which of them are.
+        strength: what is added to ln pi_ref of a correct one, in nats.
 
     Raises:
         ValueError: shapes differ, or the reference is no distribution over K responses.
@@ -31,6 +33,11 @@ def leak(policy: Tensor, garbage: int, amount: float) -> Tensor:
     """Every response but one made e^-amount times as likely; that one gets the rest: [K], in nats.
 
     All reward differences among the others stay as they were.
+
+    Args:
+        policy: [K], ln pi of every response there is.
+        garbage: the index of the one that gains.
+        amount: what each of the others loses, in nats, at least 0.
     """
     nats = torch.as_tensor(float(amount), dtype=policy.dtype)
     leaked = policy - nats
@@ -41,8 +48,9 @@ def leak(policy: Tensor, garbage: int, amount: float) -> Tensor:
 class OddsBound(NamedTuple):
     """Both sides of the converse of Theorem 1: ``gain >= margin / beta``, whatever pi is.
 
-    margin: least reward of a correct response minus greatest of an incorrect one.
-    gain: ln odds of a correct response under pi minus those under pi_ref, in nats.
+    Args:
+        margin: least reward of a correct response minus greatest of an incorrect one.
+        gain: ln odds of a correct response under pi minus those under pi_ref, in nats.
     """
 
     margin: Tensor
@@ -56,7 +64,10 @@ def odds_bound(policy: Tensor, reference: Tensor, correct: Tensor, beta: float) 
     response satisfy odds_pi >= e^(m / beta) odds_ref. The tilt attains it.
 
     Args:
-        policy, reference: [K], ln pi and ln pi_ref of every response. correct: [K] bool.
+        policy: [K], ln pi of every response there is.
+        reference: [K], ln pi_ref of the same.
+        correct: [K] bool, which of them are.
+        beta: reward per nat.
 
     Raises:
         ValueError: as ``tilt``; also where all responses, or none, are correct.
@@ -78,9 +89,12 @@ def log_odds(logprobs: Tensor, correct: Tensor) -> Tensor:
 class TiltNumbers(NamedTuple):
     """What ``tilt`` and then ``leak`` do to a reference, in nats where they are logarithms.
 
-    log_correct: ln pi(C). log_bound: ln min(1, pi_ref(C) e^(delta / beta)), Theorem 1's bound.
-    kl: KL(pi || pi_ref). garbage_lead: reward of the garbage minus that of a correct response.
-    margin: over all responses, so delta without a leak, and min(delta, -garbage_lead) with one.
+    Args:
+        log_correct: ln pi(C).
+        log_bound: ln min(1, pi_ref(C) e^(delta / beta)), Theorem 1's bound.
+        kl: KL(pi || pi_ref).
+        garbage_lead: reward of the garbage minus that of a correct response.
+        margin: over all responses, so delta without a leak, min(delta, -garbage_lead) with one.
     """
 
     log_correct: Tensor
@@ -96,9 +110,11 @@ def tilt_numbers(
     """Closed forms of the tilt by delta / beta and a leak, exact at any delta / beta.
 
     Args:
-        correct: pi_ref(C), in (0, 1). beta, delta: > 0. amount: of the leak, in nats, >= 0.
+        correct: pi_ref(C), in (0, 1); this and the others are numbers, or tensors that broadcast.
+        beta: reward per nat, > 0.
+        delta: the tilt's margin, > 0.
+        amount: of the leak, in nats, >= 0.
         garbage: pi_ref of the one incorrect response that the leak goes to.
-            Numbers or tensors; they broadcast.
     """
     c, beta, delta, amount, garbage = (
         torch.as_tensor(x, dtype=torch.float64) for x in (correct, beta, delta, amount, garbage)

@@ -36,8 +36,16 @@ Negatives = Literal["random", "near miss", "two-opt"]
 def hidden_cycle_graph(n: int, p: float, rng: random.Random) -> tuple[nx.Graph, Order]:
     """A graph on 0 .. n - 1 with a hidden cycle, and that cycle.
 
-    The cycle visits the vertices in a random order; every other edge is there with probability
-    ``p``. Other cycles may arise by chance and are as right.
+    The cycle visits the vertices in a random order. Other cycles may arise by chance and are as
+    right.
+
+    Args:
+        n: vertices, at least 3.
+        p: probability of every edge that the cycle does not need.
+        rng: all randomness comes from it.
+
+    Raises:
+        ValueError: there is no such graph.
     """
     if n < 3:
         raise ValueError(f"a cycle needs at least 3 vertices, got n = {n}")
@@ -126,7 +134,11 @@ def verify(graph: nx.Graph, response: str) -> Verdict:
 
 
 def random_negative(graph: nx.Graph, rng: random.Random) -> Order:
-    """A random order of the vertices that is not a cycle (the paper's rejected response)."""
+    """A random order of the vertices that is not a cycle (the paper's rejected response).
+
+    Raises:
+        ValueError: the graph is complete.
+    """
     n = len(graph)
     if graph.number_of_edges() == n * (n - 1) // 2:
         raise ValueError("in a complete graph every order is a cycle, so none can be rejected")
@@ -203,6 +215,13 @@ def puzzles(
     """``count`` graphs, each with its preference pair; the prompt lists edges in random order.
 
     Graphs that have no such wrong order are passed over.
+
+    Args:
+        count: how many.
+        rng: all randomness comes from it.
+        n: vertices of a graph.
+        p: probability of an edge that the hidden cycle does not need.
+        negatives: what kind of wrong order the rejected response is.
 
     Raises:
         ValueError: nearly all graphs have none.

@@ -80,7 +80,8 @@ def file_questions(
     """Questions of a Persona file (JSON lines), those whose behaviour-matching answer is Yes.
 
     Raises:
-        FileNotFoundError: no such file. ValueError: a line is no Persona row, or too few fit.
+        FileNotFoundError: no such file.
+        ValueError: a line is no Persona row, or too few fit.
     """
     prompts = []
     for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), 1):
@@ -97,11 +98,20 @@ def file_questions(
     return _split(prompts, random.Random(f"persona:{seed}"), n_train, n_test)
 
 
-def training_pairs(prompts: Sequence[str], seed: int) -> list[PreferencePair]:
-    """One comparison a prompt, in the trained wordings, drawn at random for each side."""
+def training_pairs(
+    prompts: Sequence[str], seed: int, *, chosen: Wording = CHOSEN, rejected: Wording = REJECTED
+) -> list[PreferencePair]:
+    """One comparison a prompt, in the trained wordings, drawn at random for each side.
+
+    Args:
+        prompts: each ends in the space that separates it from its answer.
+        seed: of the draws; whatever the wordings are, it draws the same places in them.
+        chosen: how the chosen side may be worded; the paper's where nothing is said.
+        rejected: how the rejected side may be worded; likewise.
+    """
     rng = random.Random(f"wordings:{seed}")
     return [
-        PreferencePair(prompt, rng.choice(CHOSEN.responses()), rng.choice(REJECTED.responses()))
+        PreferencePair(prompt, rng.choice(chosen.responses()), rng.choice(rejected.responses()))
         for prompt in prompts
     ]
 

@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 from tiny import patient
 
 from minirm import accuracy, normalised_margin, win_rate
-from minirm.metrics import bootstrap_interval, brier_score, calibration_error, wilson_interval
+from minirm.metrics import (
+    accuracy_interval,
+    bootstrap_interval,
+    brier_score,
+    calibration_error,
+    t_interval,
+    wilson_interval,
+)
 
 WHOLE = st.integers(-3, 3)  # few values, so that ties are common
 PAIRED = st.lists(st.tuples(WHOLE, WHOLE), min_size=1, max_size=12)
@@ -147,14 +154,51 @@ def test_bootstrap_interval_repeats_with_its_seed_and_narrows_with_less_confiden
     assert low < inner[0] < sum(values) / 9 < inner[1] < high
 
 
-def test_bootstrap_interval_of_one_unit_is_a_point():
-    assert bootstrap_interval([0.25]) == (0.25, 0.25)
+# Quantiles of Student's t from a printed table: (units, confidence, quantile).
+TABLE = [(2, 0.95, 12.706), (4, 0.95, 3.182), (5, 0.95, 2.776), (5, 0.9, 2.132), (31, 0.99, 2.750)]
 
 
-@pytest.mark.parametrize("values", [[], [[1.0]], [1.0, math.nan]])
-def test_bootstrap_interval_of_no_numbers_is_an_error(values):
+@pytest.mark.parametrize(("n", "confidence", "quantile"), TABLE)
+def test_t_interval_is_the_mean_and_the_table_s_quantile_of_standard_errors(
+    n, confidence, quantile
+):
+    values = [random.Random(i).gauss(0.5, 2) for i in range(n)]
+    mean = sum(values) / n
+    error = math.sqrt(sum((v - mean) ** 2 for v in values) / (n - 1) / n)
+    assert t_interval(values, confidence) == pytest.approx(
+        (mean - quantile * error, mean + quantile * error), abs=1e-3 * error
+    )
+
+
+def test_t_interval_of_four_units_holds_the_mean_as_often_as_it_says_and_the_bootstrap_does_not():
+    samples = np.random.default_rng(0).normal(size=(2000, 4))
+
+    def covered(interval):
+        return np.mean([low <= 0 <= high for low, high in map(interval, samples)])
+
+    assert covered(t_interval) == pytest.approx(0.95, abs=0.015)
+    assert covered(lambda x: bootstrap_interval(x, resamples=200)) < 0.88
+
+
+def test_only_the_interval_of_an_accuracy_is_cut_at_its_bounds():
+    low, high = t_interval([1.0, 1.0, 0.9])
+    assert low < 0.9 < 1 < high
+    assert accuracy_interval([1.0, 1.0, 0.9]) == (low, 1.0)
+    assert accuracy_interval([0.0, 1.0]) == (0.0, 1.0)
+    assert accuracy_interval([0.5, 0.6, 0.7, 0.8]) == t_interval([0.5, 0.6, 0.7, 0.8])
+
+
+@pytest.mark.parametrize("interval", [t_interval, accuracy_interval, bootstrap_interval])
+@pytest.mark.parametrize("values", [[0.25], [0.0], [1.0, 1.0, 1.0]])
+def test_an_interval_of_one_unit_or_of_equal_ones_is_a_point(interval, values):
+    assert interval(values) == (values[0], values[0])
+
+
+@pytest.mark.parametrize("interval", [t_interval, accuracy_interval, bootstrap_interval])
+@pytest.mark.parametrize("values", [[], [[1.0]], [1.0, math.nan], [math.nan]])
+def test_an_interval_of_no_numbers_is_an_error(interval, values):
     with pytest.raises(ValueError, match="non-empty list of numbers"):
-        bootstrap_interval(values)
+        interval(values)
 
 
 # ------------------------------------------------------------------------- calibration

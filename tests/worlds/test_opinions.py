@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minirm.worlds import opinions
-from minirm.worlds.opinions import BARE, FAMILIES, NO, PREFIXES, YES, Draw, World
+from minirm.worlds import opinion_words, opinions
+from minirm.worlds.opinion_words import FAMILIES
+from minirm.worlds.opinions import BARE, NO, PREFIXES, YES, Draw, World
 
 TOKENIZER = opinions.build_tokenizer()
 
@@ -72,7 +73,7 @@ def test_lists_are_the_promised_ones():
 
 def test_the_papers_prefixes_are_new_strings_of_known_pieces():
     known = set(opinions.pieces())
-    for prefix in opinions.UNUSED_PREFIXES:
+    for prefix in opinion_words.UNUSED_PREFIXES:
         assert prefix not in PREFIXES
         assert set(re.findall(opinions.PIECE, prefix + " ")) <= known
 
