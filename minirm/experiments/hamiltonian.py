@@ -38,7 +38,7 @@ from minirm.reward_model import RewardModel
 from minirm.rewards import ExplicitRM, ImplicitRM
 from minirm.training.trainer import Trainer
 from minirm.worlds import hamiltonian as world
-from minirm.worlds import pretraining
+from minirm.worlds import language_model
 from minirm.worlds.hamiltonian import Puzzle
 
 CHECKPOINTS = ASSETS / "hamiltonian"
@@ -90,9 +90,9 @@ def pretrain(seed: int, n: int = world.N, steps: int = 1500) -> tuple[Any, Any]:
         eos = tokenizer.eos_token_id
         return [([*x, *y, eos], len(x)) for x, y in zip(read, said, strict=True)]
 
-    with pretraining.one_thread():
-        model = pretraining.new_model(len(tokenizer), seed, hidden_size=64)
-        pretraining.fit(model, draw, steps, peak_lr=3e-3)
+    with language_model.one_thread():
+        model = language_model.new_model(len(tokenizer), seed, hidden_size=64)
+        language_model.fit(model, draw, steps, peak_lr=3e-3)
     return model, tokenizer
 
 

@@ -18,7 +18,7 @@ from minirm.experiments import hamiltonian as experiment
 from minirm.experiments.results import load_results
 from minirm.pairs import Encoded
 from minirm.worlds import hamiltonian as world
-from minirm.worlds import pretraining
+from minirm.worlds import language_model
 
 N = 5
 RESULTS = BOOK.parents[1] / "results"
@@ -28,7 +28,7 @@ RESULTS = BOOK.parents[1] / "results"
 def base():
     """A random model of graphs with five vertices: every order is said now and then."""
     words = world.build_tokenizer(N)
-    return perturb(pretraining.new_model(len(words), 0, hidden_size=16), 0.1), words
+    return perturb(language_model.new_model(len(words), 0, hidden_size=16), 0.1), words
 
 
 @pytest.fixture
