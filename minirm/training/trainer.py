@@ -13,7 +13,7 @@ import math
 import os
 import shutil
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from itertools import islice
@@ -46,6 +46,8 @@ class Trainer:
         model: an ``ExplicitRM``, ``ImplicitRM`` or ``GenerativeRM``; trained in place.
         train_pairs: the comparisons; all of them are validated and tokenised here.
         eval_sets: named sets, evaluated at the end and every ``eval_every`` steps (and at step 0).
+        on_evaluate: called with the model and the step at every evaluation; what it returns goes
+            into that record.
         lr: of AdamW, at its height. schedule: a transformers name ("constant", "linear",
             "cosine", "constant_with_warmup", ...). warmup_steps: rising linearly.
         epochs: passes over the pairs. batch_size: pairs a step, over all processes together.
@@ -76,6 +78,7 @@ class Trainer:
         train_pairs: Pairs,
         *,
         eval_sets: Mapping[str, Pairs] | None = None,
+        on_evaluate: Callable[[Any, int], Mapping[str, float]] | None = None,
         lr: float = 1e-4,
         schedule: str = "constant",
         warmup_steps: int = 0,
@@ -127,6 +130,7 @@ class Trainer:
         self.pairs, self.dropped = encode_pairs(train_pairs, model.encode, **limits)
         _report(self.dropped, len(self.pairs), "train_pairs")
         self.costs = [pair_cost(pair, shared=model.shares_prompts) for pair in self.pairs]
+        self.on_evaluate = on_evaluate
         self.eval_sets: dict[str, list[EncodedPair]] = {}
         if not isinstance(eval_sets or {}, Mapping):
             raise TypeError(
@@ -341,7 +345,7 @@ class Trainer:
 
     def _evaluate_if_due(self, step: int) -> None:
         due = step == self.total_steps or self._due(step, self.eval_every)
-        if not due or not self.eval_sets:
+        if not due or not (self.eval_sets or self.on_evaluate):
             return
         self._move_reference(self.model.device)
         flat = {
@@ -349,7 +353,8 @@ class Trainer:
             for name, values in self.evaluate().items()
             for metric, value in values.items()
         }
-        self.history.append({"step": step, **flat})
+        more = self.on_evaluate(self.model, step) if self.on_evaluate else {}
+        self.history.append({"step": step, **flat, **more})
         self._move_reference("cpu")
 
     @staticmethod
