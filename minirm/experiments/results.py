@@ -138,7 +138,8 @@ class ResultsFile:
         try:
             header, rows = load_results(self.path)
         except ValueError as error:
-            raise self._refused(f"is damaged, or no results file ({error.__cause__})") from error
+            why = f"is no results file, or is damaged ({error.__cause__!r})"
+            raise self._refused(why) from error
         if header.get("experiment") != self.experiment or "runs" not in header:
             raise self._refused(
                 f"holds no runs that the experiment {self.experiment} could go on from: it was "

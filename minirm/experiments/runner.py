@@ -26,7 +26,7 @@ from minirm.progress import progress_bar
 log = logging.getLogger("minirm")
 
 Measure = Callable[[Any], Sequence[Row]]
-FAILURES = (OSError, ValueError, ArithmeticError, RuntimeError)
+FAILURES = (OSError, ValueError, FloatingPointError, RuntimeError)
 """What the world or a setting does to a run; anything else is a mistake in the code."""
 
 

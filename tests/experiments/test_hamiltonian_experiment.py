@@ -34,7 +34,7 @@ def base():
 @pytest.fixture
 def few(monkeypatch):
     monkeypatch.setattr(experiment, "N_TEST", 30)
-    monkeypatch.setattr(experiment, "N_EXACT", 10)
+    monkeypatch.setattr(generation, "N_EXACT", 10)
     monkeypatch.setattr(experiment, "N_WATCHED", 5)
     experiment.evaluation_sets.cache_clear()
     yield
