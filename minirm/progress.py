@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from logging import INFO, Handler, LogRecord, getLogger
 from typing import Any
 
 from tqdm.auto import tqdm
@@ -46,3 +47,24 @@ def without_loading_bars() -> Iterator[None]:
     finally:
         if shown:
             logging.enable_progress_bar()
+
+
+@contextmanager
+def lines_of_logging() -> Iterator[None]:
+    """Print what the library logs, a line a record, on stdout and clear of any bar."""
+    handler = _Lines(INFO)
+    logger = getLogger("minirm")
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
+class _Lines(Handler):
+    def emit(self, record: LogRecord) -> None:
+        tqdm.write(self.format(record), file=sys.stdout)
+        sys.stdout.flush()  # into a file or a pipe, too, while the run goes on

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import logging
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from minirm.commands.shared import BadCall, count
+from minirm.progress import lines_of_logging
 
 if TYPE_CHECKING:
     from minirm.experiments.results import Row
@@ -44,22 +43,5 @@ def measure_all(
         keep = ResultsFile(options.output, experiment, command, fresh=options.fresh)
     elif options.fresh:
         raise BadCall("--fresh is about a results file: name it with --output")
-    with _lines_on_stderr():
+    with lines_of_logging():
         return runner.measure_all(measure, runs, jobs=options.jobs, keep=keep)
-
-
-@contextmanager
-def _lines_on_stderr() -> Iterator[None]:
-    """Show what the library logs, where the process has not said what to do with it."""
-    log = logging.getLogger("minirm")
-    handler, level = logging.StreamHandler(), log.level
-    silent = not log.hasHandlers()
-    if silent:
-        log.addHandler(handler)
-        log.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        if silent:
-            log.removeHandler(handler)
-            log.setLevel(level)

@@ -58,14 +58,23 @@ class OrdersRM(ImplicitRM):
 
 
 def scores(model: RewardModel, puzzles: Sequence[Puzzle]) -> tuple[Tensor, Tensor]:
-    """Rewards of the hidden cycle and of the wrong order of each puzzle: [B], [B]."""
+    """Rewards of the hidden cycle and of the wrong order of each puzzle, in the model's unit.
+
+    Returns:
+        Two tensors [B].
+    """
     prompts = [p.pair.prompt for p in puzzles]
     answers = [p.pair.chosen for p in puzzles] + [p.pair.rejected for p in puzzles]
-    return model.score(prompts * 2, answers).double().chunk(2)
+    correct, wrong = model.score(prompts * 2, answers).double().chunk(2)
+    return correct, wrong
 
 
 def moves(model: ImplicitRM, puzzles: Sequence[Puzzle]) -> tuple[Tensor, Tensor]:
-    """Change of ln pi since the start, in nats, of right and of wrong answers: [B], [B]."""
+    """Change of ln pi since the start, in nats, of right and of wrong answers.
+
+    Returns:
+        Two tensors [B].
+    """
     correct, wrong = scores(model, puzzles)
     return correct / model.beta, wrong / model.beta
 
@@ -101,7 +110,13 @@ class Sample:
 
 @torch.no_grad()
 def sample(model: ImplicitRM, puzzles: Sequence[Puzzle], *, seed: int = 0) -> list[Sample]:
-    """One sample a prompt at temperature 1; what is longer than a right answer is cut there."""
+    """One sample a prompt at temperature 1; what is longer than a right answer is cut there.
+
+    Args:
+        model: its policy speaks.
+        puzzles: their prompts are put to it.
+        seed: of the draws; torch's own generator is left as it is.
+    """
     tokenizer, eos, device = model.tokenizer, model.tokenizer.eos_token_id, model.device
     encoded = [model.encode(p.pair.prompt, p.pair.chosen) for p in puzzles]
     options: dict[str, Any] = {"do_sample": True, "temperature": 1.0, "top_k": 0, "top_p": 1.0}

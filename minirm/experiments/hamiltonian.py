@@ -182,7 +182,9 @@ def _policy(puzzles: Sequence[Puzzle]) -> Callable[[Any, int], dict[str, float]]
 def evaluation_sets(n: int) -> dict[str, list[Puzzle]]:
     """Test graphs, the same for every run: with each kind of negatives, and of other families."""
     kinds: tuple[world.Negatives, ...] = ("random", "near miss", "two-opt")
-    sets = {k: world.puzzles(N_TEST, random.Random("test"), n=n, negatives=k) for k in kinds}
+    sets: dict[str, list[Puzzle]] = {
+        k: world.puzzles(N_TEST, random.Random("test"), n=n, negatives=k) for k in kinds
+    }
     for family in ("sparser", "denser"):
         p = world.FAMILIES[family][1]
         sets[family] = world.puzzles(N_TEST, random.Random(family), n=n, p=p)
@@ -245,16 +247,17 @@ def measure(trial: Trial) -> list[dict[str, Any]]:
     changes = {k: v for k in ("pairs", "epochs", "lr") if (v := getattr(trial, k)) is not None}
     for key in trial.runs:
         run = Run(**({"n": n, "seed": seed} | RUNS[key] | changes))
-        trained[key], history = train(run, base, tokenizer, watch=True)
+        model, history = train(run, base, tokenizer, watch=True)
+        trained[key] = model
         for record in history:
             seen = {k: v for k, v in record.items() if k.endswith("/accuracy") or "policy/" in k}
             blank = {"low": None, "high": None, "cases": None}
             add(key, int(record["step"]), {k: {"value": v} | blank for k, v in seen.items()})
         known = {k: v for k, v in samples.items() if k in ("reference", "implicit")}
-        if isinstance(trained[key], ImplicitRM):
-            samples[key] = known[key] = sample(trained[key], evaluation_sets(n)["random"])
-            add(key, -1, generating(trained[key], samples[key]))
-        add(key, -1, judging(trained[key], n, known))
+        if isinstance(model, ImplicitRM):
+            samples[key] = known[key] = sample(model, evaluation_sets(n)["random"])
+            add(key, -1, generating(model, samples[key]))
+        add(key, -1, judging(model, n, known))
     if trial.save is not None:
         _save(Path(trial.save), trained)
     return rows

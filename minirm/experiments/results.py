@@ -116,11 +116,11 @@ class ResultsFile:
         self.path, self.experiment, self.command = Path(path), experiment, command
         self.fresh = fresh
         self._runs: Sequence[Any] = ()
-        self._done: dict[Any, list[Row]] = {}
+        self._done: dict[Any, list[dict[str, Any]]] = {}
         self._earlier: list[dict[str, Any]] = []
         self._content: bytes | None = None
 
-    def finished(self, runs: Sequence[Any]) -> dict[Any, list[Row]]:
+    def finished(self, runs: Sequence[Any]) -> Mapping[Any, Sequence[Row]]:
         """Which of these runs are in the file, with their rows; to be asked once, at the start.
 
         Args:
@@ -158,7 +158,7 @@ class ResultsFile:
             self._earlier.append(made)
         return dict(self._done)
 
-    def add(self, run: Any, rows: Sequence[Row]) -> list[Row]:
+    def add(self, run: Any, rows: Sequence[Row]) -> Sequence[Row]:
         """Write the file anew with one run more; returns its rows as they are in the file.
 
         Raises:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import asdict, replace
 from multiprocessing import get_context, parent_process
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 import torch
@@ -43,7 +44,7 @@ def grid(
             combinations that differ in nothing else are one run.
         choices: the values of each setting, by its name.
     """
-    runs = {}
+    runs: dict[Any, None] = {}
     for values in itertools.product(*choices.values()):
         run = kind(**dict(zip(choices, values, strict=True)))
         runs[replace(run, **{name: getattr(kind, name) for name in idle(run)})] = None
@@ -76,7 +77,7 @@ def measure_all(
     if not runs or jobs < 1 or len(set(runs)) < len(runs):
         raise ValueError(f"expected one or more runs, each once, and jobs, got {jobs=}, {runs=}")
     done: dict[Any, Sequence[Row]] = dict(keep.finished(runs)) if keep else {}
-    if done:
+    if keep and done:
         log.info("%d of %d runs are in %s already", len(done), len(runs), keep.path)
     left = [run for run in runs if run not in done]
     with progress_bar(total=len(runs), initial=len(done), desc="runs", show=progress) as bar:
@@ -118,8 +119,8 @@ def table(
     """
     blocks: dict[tuple, dict[Any, dict[Any, list[Row]]]] = {}
     for row in rows:
-        block = blocks.setdefault(tuple(row[name] for name in by), {})
-        block.setdefault(row[line], {}).setdefault(row[unit], []).append(row)
+        lines = blocks.setdefault(tuple(row[name] for name in by), {})
+        lines.setdefault(row[line], {}).setdefault(row[unit], []).append(row)
     cells = []
     for block, lines in blocks.items():
         named = [f"{k} {_number(v)}" for k, v in zip(by, block, strict=True) if v is not None]
@@ -186,8 +187,10 @@ def _start_worker() -> None:
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it without a word
 
-    def leave() -> None:
-        parent_process().join()  # killed, it cannot call its workers back
-        os._exit(1)
+    if (parent := parent_process()) is not None:
+        threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
 
-    threading.Thread(target=leave, daemon=True).start()
+
+def _leave_with(parent: BaseProcess) -> None:
+    parent.join()  # killed, it cannot call its workers back
+    os._exit(1)

@@ -408,20 +408,17 @@ def test_killed_and_called_again_it_ends_as_if_it_had_never_been_stopped(tmp_pat
     words = "-m minirm.cli experiment persona --model no-facts --seeds 3 --reward explicit"
     command = [sys.executable, *words.split(), "--epochs", "2", "--batch-size", "40"]
     command += ["--jobs", jobs, "--output"]
-    stopped = subprocess.Popen([*command, path], stderr=subprocess.PIPE, text=True)
+    stopped = subprocess.Popen([*command, path], stdout=subprocess.PIPE, text=True)
     while not path.exists():
-        assert stopped.poll() is None, stopped.stderr.read()
+        assert stopped.poll() is None
         time.sleep(0.01)
     stopped.send_signal(signal.SIGKILL)
-    stopped.wait()
-    # The pipe is at its end when the last of the workers has left.
-    said = stopped.stderr.read()
-    assert "1 of 3 runs: base=no-facts, reward=explicit, seed=" in said
+    stopped.communicate(timeout=120)  # the pipe is at its end when the last worker has left
     ended = [settings["seed"] for settings, _ in json.loads(path.read_text())["runs"]]
     assert 1 <= len(ended) < 3
     again = subprocess.run([*command, path], capture_output=True, text=True, check=True)
-    assert f"{len(ended)} of 3 runs are in {path} already" in again.stderr
+    assert f"{len(ended)} of 3 runs are in {path} already" in again.stdout
     for seed in range(3):
-        assert (f"seed={seed}" in again.stderr) == (seed not in ended)
+        assert (f"seed={seed}" in again.stdout) == (seed not in ended)
     subprocess.run([*command, once], capture_output=True, check=True)
     assert load_results(path)[1] == load_results(once)[1]
