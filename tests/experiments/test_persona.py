@@ -253,7 +253,8 @@ def test_the_table_tells_what_was_measured_after_training():
     assert lines[0].startswith("base b, reward explicit, lr 0.0001   ")  # which has no beta
     assert lines[2].startswith("base b, reward implicit, beta 0.01, lr 0.0001   ")
     # t at 2 degrees of freedom is 4.303: 5.1 +- 4.303 * 0.1 / sqrt(3)
-    assert lines[1].split("   ")[1:][-2:] == ["5.1 [4.85, 5.35]", "1.5 [1.5, 1.5]"]
+    assert "   5.1 [4.85, 5.35] " in lines[1]
+    assert lines[1].endswith("   1.5 [1.5, 1.5]")
 
 
 @pytest.fixture
@@ -296,6 +297,7 @@ def test_errors_of_the_command_are_one_line_and_a_status(capsys, tmp_path):
     assert stop.value.code == 2
 
 
+@pytest.mark.slow
 def test_jobs_in_other_processes_change_nothing():
     runs = [Run(base="no-facts", seed=s, epochs=1, batch_size=80) for s in (0, 1)]
     assert measure_all(measure, runs, jobs=2) == measure_all(measure, runs)
