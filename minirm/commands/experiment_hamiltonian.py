@@ -6,7 +6,8 @@ import argparse
 import os
 from pathlib import Path
 
-from minirm.commands.shared import count
+from minirm.commands.experiment_runs import add_run_arguments, measure_all
+from minirm.commands.shared import count, positive
 
 HAMILTONIAN_RUNS = (
     "implicit", "explicit", "orders-only", "beta-1", "implicit-near-miss", "explicit-near-miss",
@@ -41,10 +42,10 @@ def add(names: argparse._SubParsersAction) -> None:
     )
     add("--pairs", type=count, help="training pairs (default: new ones at every step)")
     add("--epochs", type=count, help="how often each pair is met (default: once)")
-    add("--lr", type=float, help="learning rate (default: 0.001)")
+    add("--lr", type=positive, help="learning rate (default: 0.001)")
     add("--save", type=Path, metavar="FOLDER", help="write the trained models of seed 0")
-    add("--output", type=Path, metavar="FILE", help="write a results file")
-    hamiltonian.set_defaults(run=run)  # fmt: skip
+    add_run_arguments(hamiltonian)
+    hamiltonian.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -53,18 +54,23 @@ def run(options: argparse.Namespace) -> None:
 
     if options.device == "cpu":
         os.environ["ACCELERATE_USE_CPU"] = "true"
-    changes = {k: getattr(options, k) for k in ("pairs", "epochs", "lr")}
-    rows = []
-    for seed in range(options.seeds):
-        rows += hamiltonian.measure(
-            seed, options.runs, model=options.model, n=options.n,
-            save=None if seed else options.save,
-            **{k: v for k, v in changes.items() if v is not None},
-        )  # fmt: skip
+    trials = [
+        hamiltonian.Trial(
+            seed=seed,
+            runs=tuple(dict.fromkeys(options.runs)),
+            model=options.model,
+            n=options.n,
+            pairs=options.pairs,
+            epochs=options.epochs,
+            lr=options.lr,
+            save=None if seed or options.save is None else str(options.save),
+        )
+        for seed in range(options.seeds)
+    ]
+    rows = measure_all("hamiltonian", hamiltonian.measure, trials, options)
     print(hamiltonian.table(rows))
     if options.save is not None:
         first = [row for row in rows if row["seed"] == 0]
         save_results(options.save / "results.json", options.command_line, first)
     if options.output is not None:
-        save_results(options.output, options.command_line, rows)
         print(f"written: {options.output}")

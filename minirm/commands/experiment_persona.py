@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from minirm.commands.shared import count
+from minirm.commands.experiment_runs import add_run_arguments, measure_all
+from minirm.commands.shared import count, positive
 
 
 def add(names: argparse._SubParsersAction) -> None:
@@ -28,27 +28,35 @@ def add(names: argparse._SubParsersAction) -> None:
     add("--data", metavar="FILE", help="a Persona file (JSON lines); else the small world")
     add("--seeds", type=count, default=1, metavar="N", help="how many seeds, from 0 on")
     add("--reward", nargs="+", default=["explicit", "implicit"], choices=("explicit", "implicit"))
-    add("--beta", nargs="+", type=float, default=[0.01])
-    add("--lr", nargs="+", type=float, default=[3e-5])
+    add("--beta", nargs="+", type=positive, default=[0.01])
+    add("--lr", nargs="+", type=positive, default=[3e-5])
     add("--epochs", type=count, default=15)
     add("--batch-size", type=count, default=8)
     add("--eval-every", type=count, metavar="STEPS", help="record accuracy during training too")
-    add("--jobs", type=count, default=1, help="runs at once, one thread each")
-    add("--output", type=Path, metavar="FILE", help="write a results file")
-    persona.set_defaults(run=run)  # fmt: skip
+    add_run_arguments(persona)
+    persona.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
     from minirm.experiments import persona
-    from minirm.experiments.results import save_results
+    from minirm.experiments.runner import grid
+    from minirm.models.bases import resolve
 
-    runs = persona.grid(
-        options.model, range(options.seeds), options.beta, options.lr, options.reward,
-        epochs=options.epochs, batch_size=options.batch_size, data=options.data,
-        eval_every=options.eval_every,
-    )  # fmt: skip
-    rows = persona.measure_all(runs, jobs=options.jobs)
-    print(persona.table(rows))
+    for base in options.model:
+        resolve(base)  # a folder that is not there shows now, not after the runs of the others
+    runs = grid(
+        persona.Run,
+        persona.idle,
+        base=options.model,
+        seed=range(options.seeds),
+        lr=options.lr,
+        reward=options.reward,
+        beta=options.beta,
+        epochs=[options.epochs],
+        batch_size=[options.batch_size],
+        data=[options.data],
+        eval_every=[options.eval_every],
+    )
+    print(persona.table(measure_all("persona", persona.measure, runs, options)))
     if options.output is not None:
-        save_results(options.output, options.command_line, rows)
         print(f"written: {options.output}")

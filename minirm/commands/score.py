@@ -18,7 +18,7 @@ from minirm.commands.shared import BadCall, HelpFormatter, add_column_arguments,
 from minirm.data.files import Found, numbered_json_lines, read_rows
 from minirm.data.formats import as_tools
 from minirm.data.messages import as_text, is_transcript, out_of_json, transcript
-from minirm.pairs import Encoded, Text, placed, warn_of_omissions
+from minirm.pairs import Encoded, Message, Text, placed, warn_of_omissions
 from minirm.reward_model import RewardModel
 
 FIELDS = ("prompt", "response", "messages", "tools", "reward")
@@ -148,19 +148,9 @@ def _encoded(model: RewardModel, row: Mapping[str, Any], names: Mapping[str, str
 
 def _texts(row: Mapping[str, Any], names: Mapping[str, str]) -> tuple[Text, Text]:
     """Prompt and response of a row, in the spellings that ``minirm train`` reads."""
-    prompt, response = row.get(names["prompt"]), row.get(names["response"])
-    whole = None
-    if response is None:
-        whole = out_of_json("messages", row.get(names["messages"]))
-    elif is_transcript(response) and (not prompt or is_transcript(prompt)):
-        whole = transcript("response", response)
-        if prompt and transcript("prompt", prompt) != whole[:-1]:
-            raise ValueError("the prompt is not what the response's dialogue begins with")
-    if whole is not None:
-        turns = as_text("conversation", whole)
-        if isinstance(turns, str) or len(turns) < 2 or turns[-1]["role"] != "assistant":
-            raise ValueError("a conversation to score has turns, the last one the assistant's")
+    if (turns := _conversation(row, names)) is not None:
         return turns[:-1], turns[-1:]
+    prompt, response = row.get(names["prompt"]), row.get(names["response"])
     for field in ("prompt", "response"):
         if row.get(names[field]) is None:
             raise ValueError(f"no {names[field]!r}; it has {', '.join(map(repr, sorted(row)))}")
@@ -172,6 +162,24 @@ def _texts(row: Mapping[str, Any], names: Mapping[str, str]) -> tuple[Text, Text
     if isinstance(response, str) and not isinstance(prompt, str):
         response = [{"role": "assistant", "content": response}]
     return prompt, response
+
+
+def _conversation(row: Mapping[str, Any], names: Mapping[str, str]) -> list[Message] | None:
+    """The turns of a row that holds a whole conversation, in whichever column; else None."""
+    prompt, response = row.get(names["prompt"]), row.get(names["response"])
+    whole = None
+    if response is None:
+        whole = out_of_json("messages", row.get(names["messages"]))
+    elif is_transcript(response) and (not prompt or is_transcript(prompt)):
+        whole = transcript("response", response)
+        if prompt and transcript("prompt", prompt) != whole[:-1]:
+            raise ValueError("the prompt is not what the response's dialogue begins with")
+    if whole is None:
+        return None
+    turns = as_text("conversation", whole)
+    if isinstance(turns, str) or len(turns) < 2 or turns[-1]["role"] != "assistant":
+        raise ValueError("a conversation to score has turns, the last one the assistant's")
+    return list(turns)
 
 
 def _json(row: Mapping[str, Any], place: str) -> str:

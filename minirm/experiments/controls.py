@@ -1,25 +1,19 @@
 """The collapse's controls: one part of the training taken away, or of how a reward is read.
 
-Everything else, the evaluation too, is as in ``minirm.experiments.persona``'s default run. Its
-results file is written by ``python -m minirm.experiments.controls --output FILE``.
+Everything else, the evaluation too, is as in ``minirm.experiments.persona``'s default run.
 """
 
 from __future__ import annotations
 
-import argparse
-import shlex
-from collections.abc import Mapping
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-import torch
-
 from minirm.evaluation import evaluate
-from minirm.experiments.persona import Run
-from minirm.experiments.results import save_results
+from minirm.experiments import persona as experiment
+from minirm.experiments import runner
+from minirm.experiments.results import Row
 from minirm.models.bases import BUNDLED, load_base
-from minirm.progress import progress_bar
 from minirm.reward_model import RewardModel
 from minirm.rewards import ExplicitRM, ImplicitRM
 from minirm.training.trainer import Trainer
@@ -41,8 +35,7 @@ DESIGNS: Mapping[str, tuple[Wording, Wording]] = {
 "one prefix" does the prefix not foretell which of the two a response is.
 """
 
-# The paper's design with the two plain models is persona.json.
-RUNS = (
+CONTROLS = (
     ("paper", "explicit, mean"),
     ("paper", "implicit, no reference"),
     ("no My", "implicit"),
@@ -50,51 +43,50 @@ RUNS = (
     ("one prefix", "explicit, mean"),
     ("one prefix", "implicit"),
 )
+"""Design and model; the paper's design with the two plain models is the Persona experiment."""
 CONDITIONS = ("original", "paraphrase", "swapped", "same prefix", "bare")
 
 
+@dataclass(frozen=True)
+class Run:
+    """One training run of a control: a key of ``DESIGNS``, and a reward model by its name."""
+
+    base: str
+    seed: int
+    design: str
+    model: str
+
+
+def runs(seeds: int, bases: Sequence[str] = BUNDLED) -> list[Run]:
+    """Every control on every base."""
+    return [Run(base, seed, *c) for base in bases for c in CONTROLS for seed in range(seeds)]
+
+
 def new_model(name: str, base: str, seed: int) -> RewardModel:
-    """An untrained reward model, by its name in ``RUNS``."""
+    """An untrained reward model, by its name in ``CONTROLS``."""
     given = load_base(base)
     if name == "explicit, mean":
         return ExplicitRM(*given, seed=seed, pooling="mean", copy=False)
     reference = "base" if name == "implicit" else None
-    return ImplicitRM(*given, beta=Run.beta, reference=reference, copy=False)
+    return ImplicitRM(*given, beta=experiment.Run.beta, reference=reference, copy=False)
 
 
-def measure(base: str, seed: int, design: str, name: str) -> list[dict[str, Any]]:
+def measure(run: Run) -> list[dict[str, Any]]:
     """Train one model; one row for each of ``CONDITIONS``, on 40 test prompts."""
-    questions = persona.world_questions(seed)
-    chosen, rejected = DESIGNS[design]
-    pairs = persona.training_pairs(questions.train, seed, chosen=chosen, rejected=rejected)
-    model = new_model(name, base, seed)
-    Trainer(
-        model, pairs, lr=Run.lr, epochs=Run.epochs, batch_size=Run.batch_size, seed=seed,
-        progress=False,
-    ).fit()  # fmt: skip
-    sets = persona.evaluation_sets(questions, seed)
-    run = {"base": base, "seed": seed, "design": design, "model": name}
+    questions = persona.world_questions(run.seed)
+    chosen, rejected = DESIGNS[run.design]
+    pairs = persona.training_pairs(questions.train, run.seed, chosen=chosen, rejected=rejected)
+    model, plain = new_model(run.model, run.base, run.seed), experiment.Run
+    settings = {"lr": plain.lr, "epochs": plain.epochs, "batch_size": plain.batch_size}
+    Trainer(model, pairs, **settings, seed=run.seed, progress=False).fit()
+    sets = persona.evaluation_sets(questions, run.seed)
     return [
-        {**run, "condition": f"{c}, test", **evaluate(model, sets[f"{c}, test"])}
+        {**asdict(run), "condition": f"{c}, test", **evaluate(model, sets[f"{c}, test"])}
         for c in CONDITIONS
     ]
 
 
-def main() -> None:
-    """Every run on every bundled base with five seeds, some ten minutes of one core."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--output", type=Path, required=True, help="the results file to write")
-    output = parser.parse_args().output
-    torch.set_num_threads(1)
-    runs = [(base, seed, *run) for base in BUNDLED for run in RUNS for seed in range(5)]
-    rows: list[dict[str, Any]] = []
-    with progress_bar(total=len(runs), desc="runs") as bar:
-        for run in runs:
-            rows += measure(*run)
-            bar.update()
-    command = f"python -m minirm.experiments.controls --output {shlex.quote(str(output))}"
-    save_results(output, command, rows)
-
-
-if __name__ == "__main__":
-    main()
+def table(rows: Sequence[Row]) -> str:
+    """Accuracy and normalised margin: means over seeds, as text."""
+    by, values = ("base", "design", "model"), ("accuracy", "normalised_margin")
+    return runner.table(rows, by=by, line="condition", values=values)

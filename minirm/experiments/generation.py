@@ -9,20 +9,27 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median as median_of
 from typing import Any
 
 import torch
+from scipy.stats import binomtest
 from torch import Tensor
 from torch.nn.functional import one_hot
 
 from minirm.batches import Rows
 from minirm.forward import response_logits
 from minirm.logprobs import pick_logprobs
+from minirm.metrics import bootstrap_interval
 from minirm.pairs import Encoded
 from minirm.reward_model import RewardModel
 from minirm.rewards import ImplicitRM
 from minirm.worlds import hamiltonian as world
 from minirm.worlds.hamiltonian import Puzzle
+
+N_EXACT = 200  # graphs: sums over all cycles
+
+Figure = dict[str, Any]  # value, low, high, cases
 
 
 class OrdersRM(ImplicitRM):
@@ -52,14 +59,23 @@ class OrdersRM(ImplicitRM):
 
 
 def scores(model: RewardModel, puzzles: Sequence[Puzzle]) -> tuple[Tensor, Tensor]:
-    """Rewards of the hidden cycle and of the wrong order of each puzzle: [B], [B]."""
+    """Rewards of the hidden cycle and of the wrong order of each puzzle, in the model's unit.
+
+    Returns:
+        Two tensors [B].
+    """
     prompts = [p.pair.prompt for p in puzzles]
     answers = [p.pair.chosen for p in puzzles] + [p.pair.rejected for p in puzzles]
-    return model.score(prompts * 2, answers).double().chunk(2)
+    correct, wrong = model.score(prompts * 2, answers).double().chunk(2)
+    return correct, wrong
 
 
 def moves(model: ImplicitRM, puzzles: Sequence[Puzzle]) -> tuple[Tensor, Tensor]:
-    """Change of ln pi since the start, in nats, of right and of wrong answers: [B], [B]."""
+    """Change of ln pi since the start, in nats, of right and of wrong answers.
+
+    Returns:
+        Two tensors [B].
+    """
     correct, wrong = scores(model, puzzles)
     return correct / model.beta, wrong / model.beta
 
@@ -95,7 +111,13 @@ class Sample:
 
 @torch.no_grad()
 def sample(model: ImplicitRM, puzzles: Sequence[Puzzle], *, seed: int = 0) -> list[Sample]:
-    """One sample a prompt at temperature 1; what is longer than a right answer is cut there."""
+    """One sample a prompt at temperature 1; what is longer than a right answer is cut there.
+
+    Args:
+        model: its policy speaks.
+        puzzles: their prompts are put to it.
+        seed: of the draws; torch's own generator is left as it is.
+    """
     tokenizer, eos, device = model.tokenizer, model.tokenizer.eos_token_id, model.device
     encoded = [model.encode(p.pair.prompt, p.pair.chosen) for p in puzzles]
     options: dict[str, Any] = {"do_sample": True, "temperature": 1.0, "top_k": 0, "top_p": 1.0}
@@ -134,6 +156,49 @@ def against(model: RewardModel, samples: Sequence[Sample]) -> list[bool]:
     cycles = [model.encode(s.puzzle.pair.prompt, s.puzzle.pair.chosen) for s in samples]
     chosen, rejected = model.score_encoded([*cycles, *(s.tokens for s in samples)]).chunk(2)
     return (chosen > rejected).tolist()
+
+
+def generating(model: ImplicitRM, samples: Sequence[Sample]) -> dict[str, Figure]:
+    """What the policy says, and how far it is from where it started (KL: as far as it was cut)."""
+    puzzles = [s.puzzle for s in samples]
+    correct, wrong = moves(model, puzzles)
+    said = model.score_encoded([s.tokens for s in samples]) / model.beta
+    mass = correct_mass(model, puzzles[:N_EXACT])
+    median = {"value": median_of(mass), "low": None, "high": None, "cases": len(mass)}
+    return {
+        "samples, correct": share([s.verdict.correct for s in samples]),
+        "samples, well-formed": share([s.verdict.well_formed for s in samples]),
+        "P(correct)": mean(mass),
+        "P(correct), median graph": median,
+        "KL": mean(said.tolist()),
+        "change, correct": mean(correct.tolist()),
+        "change, wrong": mean(wrong.tolist()),
+    }
+
+
+def blind(puzzles: Sequence[Puzzle]) -> dict[str, Figure]:
+    """P(correct) of an order drawn blindly, and of a self-avoiding random walk along edges."""
+    graphs = [puzzle.graph for puzzle in puzzles[:N_EXACT]]
+    n = len(graphs[0])
+    found = [(graph, world.cycles(graph)) for graph in graphs]
+    walks = [sum(world.walk_probability(graph, c) for c in cycles) for graph, cycles in found]
+    return {
+        "P(correct), random order": mean([2 * n * len(c) / math.factorial(n) for _, c in found]),
+        "P(correct), random walk": mean(walks),
+    }
+
+
+def share(hits: Sequence[bool]) -> Figure:
+    """A share of prompts, each with one answer, and its exact (Clopper-Pearson) interval."""
+    k, n = sum(hits), len(hits)
+    low, high = map(float, binomtest(k, n).proportion_ci(method="exact"))
+    return {"value": k / n, "low": low, "high": high, "cases": n}
+
+
+def mean(values: Sequence[float]) -> Figure:
+    """A mean over graphs and its bootstrap interval."""
+    low, high = bootstrap_interval(values)
+    return {"value": sum(values) / len(values), "low": low, "high": high, "cases": len(values)}
 
 
 def _vertices(tokenizer: Any) -> list[int]:

@@ -8,51 +8,66 @@ exact probability of a correct answer next to those of two blind generators.
 
 from __future__ import annotations
 
-import itertools
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from statistics import median as median_of
 from typing import Any
 
 import torch
-from scipy.stats import beta as beta_distribution
 
 from minirm.distributed import processes
+from minirm.experiments import runner
 from minirm.experiments.generation import (
+    Figure,
     OrdersRM,
     Sample,
     against,
+    blind,
     correct_mass,
+    generating,
     moves,
     sample,
     scores,
+    share,
 )
-from minirm.metrics import bootstrap_interval
+from minirm.experiments.results import Row
 from minirm.models.bases import ASSETS, load_base
 from minirm.progress import quiet_transformers
 from minirm.reward_model import RewardModel
 from minirm.rewards import ExplicitRM, ImplicitRM
 from minirm.training.trainer import Trainer
 from minirm.worlds import hamiltonian as world
-from minirm.worlds import pretraining
+from minirm.worlds import language_model
 from minirm.worlds.hamiltonian import Puzzle
 
 CHECKPOINTS = ASSETS / "hamiltonian"
 """Three folders: the language model of seed 0 at n = 10, and the two rewards trained from it."""
-N_TEST, N_EXACT, N_WATCHED = 1000, 200, 20  # graphs: accuracy and samples, exact sums, curves
+N_TEST, N_WATCHED = 1000, 20  # graphs: accuracy and samples, curves
 
 
 @dataclass(frozen=True)
 class Run:
-    """One training run on ``pairs`` graphs, each met ``epochs`` times."""
+    """One training run.
+
+    Args:
+        reward: "implicit" or "explicit".
+        negatives: how the wrong answers are made.
+        orders_only: the implicit reward's policy can say nothing but an order of the vertices.
+        beta: of the implicit reward.
+        pairs: graphs to train on.
+        epochs: how often each is met.
+        batch_size: pairs a step.
+        lr: learning rate after a short rise; it falls to 0.
+        n: vertices of a graph.
+        seed: of the graphs, the explicit head's start and the batch order.
+    """
 
     reward: str = "implicit"
     negatives: world.Negatives = "random"
-    orders_only: bool = False  # the policy can say nothing but an order of the vertices
+    orders_only: bool = False
     beta: float = 0.01
     pairs: int = 12_800
     epochs: int = 1
@@ -72,7 +87,30 @@ RUNS: dict[str, dict[str, Any]] = {
     "explicit-near-miss": EXPLICIT | NEAR,
 }
 
-Figure = dict[str, Any]  # value, low, high, cases
+
+@dataclass(frozen=True)
+class Trial:
+    """Runs that are measured together, for one judges what another says: those of one seed.
+
+    Args:
+        seed: of the language model and of every run.
+        runs: which of ``RUNS``.
+        model: a base, as for ``load_base``, instead of one pretrained here.
+        n: vertices of a graph.
+        pairs: in place of each run's own number; ``epochs`` and ``lr`` likewise.
+        epochs: passes over the pairs.
+        lr: learning rate.
+        save: a folder for the language model and the rewards trained from it.
+    """
+
+    seed: int = 0
+    runs: tuple[str, ...] = ("implicit", "explicit")
+    model: str | None = None
+    n: int = world.N
+    pairs: int | None = None
+    epochs: int | None = None
+    lr: float | None = None
+    save: str | None = None
 
 
 # ------------------------------------------------------------------------------------ training
@@ -90,16 +128,24 @@ def pretrain(seed: int, n: int = world.N, steps: int = 1500) -> tuple[Any, Any]:
         eos = tokenizer.eos_token_id
         return [([*x, *y, eos], len(x)) for x, y in zip(read, said, strict=True)]
 
-    with pretraining.one_thread():
-        model = pretraining.new_model(len(tokenizer), seed, hidden_size=64)
-        pretraining.fit(model, draw, steps, peak_lr=3e-3)
+    with language_model.one_thread():
+        model = language_model.new_model(len(tokenizer), seed, hidden_size=64)
+        language_model.fit(model, draw, steps, peak_lr=3e-3)
     return model, tokenizer
 
 
 def train(
     run: Run, base: Any, tokenizer: Any, *, watch: bool = False, progress: bool | None = None
 ) -> tuple[RewardModel, list[dict[str, float]]]:
-    """Train one reward model; ``watch`` measures it and its policy nine times on the way."""
+    """Train one reward model; returns it with its history.
+
+    Args:
+        run: its settings.
+        base: the language model that it starts from; left as it is.
+        tokenizer: the base's.
+        watch: measure the model and its policy nine times on the way.
+        progress: True or False; None shows a bar where somebody can watch.
+    """
     rng = random.Random(f"pairs:{run.seed}")
     pairs = world.puzzles(run.pairs, rng, n=run.n, negatives=run.negatives)
     if run.reward == "explicit":
@@ -110,36 +156,35 @@ def train(
     steps = run.epochs * math.ceil(run.pairs / run.batch_size)
     tests = evaluation_sets(run.n) if watch else {}
     eval_sets = {k: [p.pair for p in tests[k][:400]] for k in ("random", "near miss") if watch}
-    trainer = _Watched(
+    trainer = Trainer(
         model, [puzzle.pair for puzzle in pairs], eval_sets=eval_sets,
+        on_evaluate=_policy(tests["random"]) if watch and run.reward == "implicit" else None,
         eval_every=max(1, steps // 8), max_grad_norm=1.0,
         lr=run.lr, schedule="linear", warmup_steps=min(50, steps // 4),
         epochs=run.epochs, batch_size=run.batch_size, seed=run.seed, progress=progress,
     )  # fmt: skip
-    trainer.puzzles = tests.get("random", [])
     return model, trainer.fit()
 
 
-class _Watched(Trainer):
-    """A trainer that also looks at how the policy itself changes."""
+def _policy(puzzles: Sequence[Puzzle]) -> Callable[[Any, int], dict[str, float]]:
+    """Looks, whenever the reward is evaluated, at how its policy has changed."""
 
-    puzzles: Sequence[Puzzle] = ()
+    def numbers(model: ImplicitRM, step: int) -> dict[str, float]:
+        mass = torch.tensor(correct_mass(model, puzzles[:N_WATCHED]))
+        correct, wrong = moves(model, puzzles[:400])
+        means = {"P(correct)": mass, "correct": correct, "wrong": wrong}
+        return {f"policy/{name}": float(values.mean()) for name, values in means.items()}
 
-    def evaluate(self) -> dict[str, dict[str, float]]:
-        results = super().evaluate()
-        if isinstance(self.model, ImplicitRM):
-            mass = torch.tensor(correct_mass(self.model, self.puzzles[:N_WATCHED]))
-            correct, wrong = moves(self.model, self.puzzles[:400])
-            numbers = {"P(correct)": mass, "correct": correct, "wrong": wrong}
-            results["policy"] = {name: float(values.mean()) for name, values in numbers.items()}
-        return results
+    return numbers
 
 
 @lru_cache
 def evaluation_sets(n: int) -> dict[str, list[Puzzle]]:
     """Test graphs, the same for every run: with each kind of negatives, and of other families."""
     kinds: tuple[world.Negatives, ...] = ("random", "near miss", "two-opt")
-    sets = {k: world.puzzles(N_TEST, random.Random("test"), n=n, negatives=k) for k in kinds}
+    sets: dict[str, list[Puzzle]] = {
+        k: world.puzzles(N_TEST, random.Random("test"), n=n, negatives=k) for k in kinds
+    }
     for family in ("sparser", "denser"):
         p = world.FAMILIES[family][1]
         sets[family] = world.puzzles(N_TEST, random.Random(family), n=n, p=p)
@@ -156,25 +201,6 @@ def shipped() -> tuple[Any, Any, dict[str, RewardModel]]:
 
 
 # ----------------------------------------------------------------------------------- measuring
-
-
-def clopper_pearson(k: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
-    """The exact interval for a proportion; it covers with at least ``confidence``."""
-    tail = (1 - confidence) / 2
-    low = beta_distribution.ppf(tail, k, n - k + 1) if k else 0.0
-    return float(low), float(beta_distribution.ppf(1 - tail, k + 1, n - k) if k < n else 1.0)
-
-
-def share(hits: Sequence[bool]) -> Figure:
-    """A share of prompts, each with one answer, and its exact interval."""
-    low, high = clopper_pearson(sum(hits), len(hits))
-    return {"value": sum(hits) / len(hits), "low": low, "high": high, "cases": len(hits)}
-
-
-def mean(values: Sequence[float]) -> Figure:
-    """A mean over graphs and its bootstrap interval."""
-    low, high = bootstrap_interval(values)
-    return {"value": sum(values) / len(values), "low": low, "high": high, "cases": len(values)}
 
 
 def judging(
@@ -195,52 +221,20 @@ def judging(
     return results
 
 
-def generating(model: ImplicitRM, samples: Sequence[Sample]) -> dict[str, Figure]:
-    """What the policy says, and how far it is from where it started (KL: as far as it was cut)."""
-    puzzles = [s.puzzle for s in samples]
-    correct, wrong = moves(model, puzzles)
-    said = model.score_encoded([s.tokens for s in samples]) / model.beta
-    mass = correct_mass(model, puzzles[:N_EXACT])
-    median = {"value": median_of(mass), "low": None, "high": None, "cases": len(mass)}
-    return {
-        "samples, correct": share([s.verdict.correct for s in samples]),
-        "samples, well-formed": share([s.verdict.well_formed for s in samples]),
-        "P(correct)": mean(mass),
-        "P(correct), median graph": median,
-        "KL": mean(said.tolist()),
-        "change, correct": mean(correct.tolist()),
-        "change, wrong": mean(wrong.tolist()),
-    }
-
-
-def blind(n: int) -> dict[str, Figure]:
-    """P(correct) of an order drawn blindly, and of a self-avoiding random walk along edges."""
-    graphs = [p.graph for p in evaluation_sets(n)["random"][:N_EXACT]]
-    found = [(graph, world.cycles(graph)) for graph in graphs]
-    walks = [sum(world.walk_probability(graph, c) for c in cycles) for graph, cycles in found]
-    return {
-        "P(correct), random order": mean([2 * n * len(c) / math.factorial(n) for _, c in found]),
-        "P(correct), random walk": mean(walks),
-    }
-
-
 # ------------------------------------------------------------------------------- the whole table
 
 
-def measure(
-    seed: int, names: Sequence[str], *, model: str | None = None, n: int = world.N,
-    save: Path | None = None, **changes: Any,
-) -> list[dict[str, Any]]:  # fmt: skip
+def measure(trial: Trial) -> list[dict[str, Any]]:
     """Every run of one seed, as rows of figures; step -1 is the end, measured on all test graphs.
 
     Args:
-        names: which of ``RUNS``. model: a base instead of one pretrained here.
-        save: a folder for the language model and the two rewards. changes: to fields of ``Run``.
-
+        trial: the seed, the runs and what they start from.
     """
-    base, tokenizer = load_base(model) if model else pretrain(seed, n)
-    base, trained = base.to(processes().device), {}
+    seed, n = trial.seed, trial.n
+    base, tokenizer = load_base(trial.model) if trial.model else pretrain(seed, n)
+    base = base.to(processes().device)
     start = ImplicitRM(base, tokenizer)
+    trained: dict[str, RewardModel] = {"reference": start}
     samples = {"reference": sample(start, evaluation_sets(n)["random"])}
     rows: list[dict[str, Any]] = []
 
@@ -248,39 +242,36 @@ def measure(
         for name, figure in results.items():
             rows.append({"seed": seed, "run": run, "step": step, "measure": name, **figure})
 
-    add("blind", -1, blind(n))
+    add("blind", -1, blind(evaluation_sets(n)["random"]))
     add("reference", -1, generating(start, samples["reference"]))
-    for key in names:
+    changes = {k: v for k in ("pairs", "epochs", "lr") if (v := getattr(trial, k)) is not None}
+    for key in trial.runs:
         run = Run(**({"n": n, "seed": seed} | RUNS[key] | changes))
-        trained[key], history = train(run, base, tokenizer, watch=True)
+        model, history = train(run, base, tokenizer, watch=True)
+        trained[key] = model
         for record in history:
             seen = {k: v for k, v in record.items() if k.endswith("/accuracy") or "policy/" in k}
             blank = {"low": None, "high": None, "cases": None}
             add(key, int(record["step"]), {k: {"value": v} | blank for k, v in seen.items()})
         known = {k: v for k, v in samples.items() if k in ("reference", "implicit")}
-        if isinstance(trained[key], ImplicitRM):
-            samples[key] = known[key] = sample(trained[key], evaluation_sets(n)["random"])
-            add(key, -1, generating(trained[key], samples[key]))
-        add(key, -1, judging(trained[key], n, known))
-    if save is not None:
-        for key, owner in {"reference": start, **trained}.items():
-            with quiet_transformers():
-                owner.model.save_pretrained(save / key)
-            tokenizer.save_pretrained(save / key)
-            (save / key / "model.safetensors").chmod(0o644)  # written for its owner alone
+        if isinstance(model, ImplicitRM):
+            samples[key] = known[key] = sample(model, evaluation_sets(n)["random"])
+            add(key, -1, generating(model, samples[key]))
+        add(key, -1, judging(model, n, known))
+    if trial.save is not None:
+        _save(Path(trial.save), trained)
     return rows
 
 
-def table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Each figure at the end of training: its mean over seeds, and the least and the most."""
-    final: dict[tuple[str, str], list[float]] = {}
-    for row in rows:
-        if row["step"] == -1:
-            final.setdefault((row["run"], row["measure"]), []).append(row["value"])
-    lines = []
-    for run, figures in itertools.groupby(final.items(), key=lambda item: item[0][0]):
-        lines.append(run)
-        for (_, name), values in figures:
-            mean = sum(values) / len(values)
-            lines.append(f"  {name:38} {mean:10.4g}   [{min(values):.4g}, {max(values):.4g}]")
-    return "\n".join(lines)
+def table(rows: Sequence[Row]) -> str:
+    """Each figure at the end of training: its mean over seeds, as text."""
+    final = [row for row in rows if row["step"] == -1]
+    return runner.table(final, by=("run",), line="measure", values=("value",))
+
+
+def _save(folder: Path, models: Mapping[str, RewardModel]) -> None:
+    for name, owner in models.items():
+        with quiet_transformers():
+            owner.model.save_pretrained(folder / name)
+        owner.tokenizer.save_pretrained(folder / name)
+        (folder / name / "model.safetensors").chmod(0o644)  # written for its owner alone

@@ -7,18 +7,14 @@ rate, no clipping) with the controls that its headline number needs: see
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
-from multiprocessing import get_context
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import torch
-
-from minirm.metrics import accuracy_interval
+from minirm.experiments import runner
+from minirm.experiments.results import Row
 from minirm.models.bases import load_base
-from minirm.progress import progress_bar
+from minirm.pairs import PreferencePair
 from minirm.reward_model import RewardModel
 from minirm.rewards import ExplicitRM, ImplicitRM
 from minirm.training.trainer import Trainer
@@ -29,9 +25,18 @@ REWARDS = ("explicit", "implicit")
 
 @dataclass(frozen=True)
 class Run:
-    """One training run. ``data`` is a Persona file, or None for the small world's questions.
+    """One training run.
 
-    ``seed`` draws the questions, the wordings, the explicit head's start and the batch order.
+    Args:
+        base: a language model, as for ``load_base``.
+        reward: one of ``REWARDS``.
+        seed: draws the questions, the wordings, the explicit head's start and the batch order.
+        beta: of the implicit reward.
+        lr: learning rate, constant.
+        epochs: passes over the 80 training pairs.
+        batch_size: pairs a step.
+        data: a Persona file, or None for the small world's questions.
+        eval_every: steps between evaluations; None for one at the end.
     """
 
     base: str = "seed-0"
@@ -46,7 +51,12 @@ class Run:
 
 
 def train(run: Run, *, progress: bool | None = None) -> tuple[RewardModel, list[dict[str, float]]]:
-    """Train one reward model; returns it with its history (evaluations included)."""
+    """Train one reward model; returns it with its history (evaluations included).
+
+    Args:
+        run: its settings.
+        progress: True or False; None shows a bar where somebody can watch.
+    """
     base, tokenizer = load_base(run.base)
     if run.reward == "explicit":
         model: RewardModel = ExplicitRM(base, tokenizer, seed=run.seed, copy=False)
@@ -68,7 +78,12 @@ def train(run: Run, *, progress: bool | None = None) -> tuple[RewardModel, list[
 
 
 def measure(run: Run, *, progress: bool | None = None) -> list[dict[str, Any]]:
-    """Train, and return one row per evaluation set (and per evaluation, with ``eval_every``)."""
+    """Train, and return one row per evaluation set (and per evaluation, with ``eval_every``).
+
+    Args:
+        run: its settings.
+        progress: as for ``train``.
+    """
     _, history = train(run, progress=progress)
     rows = []
     for record in history:
@@ -93,64 +108,26 @@ def measure(run: Run, *, progress: bool | None = None) -> list[dict[str, Any]]:
     return rows
 
 
-def grid(
-    bases: Iterable[str], seeds: Iterable[int], betas: Sequence[float], lrs: Sequence[float],
-    rewards: Sequence[str] = REWARDS, **settings: Any,
-) -> list[Run]:  # fmt: skip
-    """Every combination once; an explicit reward has no beta, so it runs for the first only."""
-    runs = []
-    for base, seed, lr in itertools.product(bases, seeds, lrs):
-        for reward in rewards:
-            for beta in betas if reward == "implicit" else betas[:1]:
-                run = Run(base=base, reward=reward, seed=seed, beta=beta, lr=lr)
-                runs.append(replace(run, **settings))
-    return runs
+def idle(run: Run) -> tuple[str, ...]:
+    """The settings that change nothing in a run: an explicit reward has no beta."""
+    return ("beta",) if run.reward == "explicit" else ()
 
 
-def measure_all(
-    runs: Sequence[Run], *, jobs: int = 1, progress: bool | None = None
-) -> list[dict[str, Any]]:
-    """``measure`` every run, in order, in ``jobs`` processes of one thread each."""
-    rows: list[dict[str, Any]] = []
-    with progress_bar(total=len(runs), desc="runs", show=progress) as bar:
-        if jobs == 1:
-            for run in runs:
-                rows += measure(run)
-                bar.update()
-            return rows
-        with ProcessPoolExecutor(jobs, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
-            for result in pool.map(measure, runs):
-                rows += result
-                bar.update()
-    return rows
-
-
-def table(rows: Sequence[dict[str, Any]]) -> str:
-    """Mean accuracy after training and its 95 % t interval over seeds, as text."""
-    final: dict[tuple, dict[str, list[tuple[float, float]]]] = {}
+def table(rows: Sequence[Row]) -> str:
+    """Accuracy and normalised margin after training: means over seeds, as text."""
     last = max(row["step"] for row in rows)
-    for row in rows:
-        if row["step"] == last:
-            key = (row["base"], row["reward"], row["beta"], row["lr"])
-            value = (row["accuracy"], row["normalised_margin"])
-            final.setdefault(key, {}).setdefault(row["condition"], []).append(value)
-    lines = []
-    for (base, reward, beta, lr), conditions in final.items():
-        setting = f"beta {beta:g}, lr {lr:g}" if reward == "implicit" else f"lr {lr:g}"
-        n = len(next(iter(conditions.values())))
-        lines.append(f"{reward} on {base} ({setting}, {n} seed{'s' * (n > 1)})")
-        for condition, values in conditions.items():
-            accuracies, margins = zip(*values, strict=True)
-            low, high = accuracy_interval(accuracies)
-            mean, margin = sum(accuracies) / n, sum(margins) / n
-            lines.append(
-                f"  {condition:22} accuracy {mean:.2f} [{low:.2f}, {high:.2f}]"
-                f"   normalised margin {margin:.2f}"
-            )
-    return "\n".join(lines)
+    final = [row for row in rows if row["step"] == last]
+    final = [{**row, "beta": row["beta"] if row["reward"] != "explicit" else None} for row in final]
+    return runner.table(
+        final,
+        by=("base", "reward", "beta", "lr"),
+        line="condition",
+        values=("accuracy", "normalised_margin"),
+    )
 
 
-def _data(run: Run, *, chat: bool) -> tuple[list, dict[str, list]]:
+def _data(run: Run, *, chat: bool) -> tuple[list[PreferencePair], dict[str, list[PreferencePair]]]:
+    """The training pairs, and the evaluation sets by name."""
     if run.data is None:
         questions = persona.world_questions(run.seed)
     else:

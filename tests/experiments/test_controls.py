@@ -1,6 +1,7 @@
 """The controls of the collapse: each changes one thing, and comes out again as recorded."""
 
 import shlex
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,6 @@ import torch
 
 from minirm.experiments import controls
 from minirm.experiments.results import load_results
-from minirm.models.bases import BUNDLED
 from minirm.rewards import ExplicitRM, ImplicitRM
 from minirm.worlds import persona
 
@@ -72,13 +72,13 @@ def test_models_are_what_their_names_say():
 
 def test_a_run_comes_out_again_as_recorded():
     """Trained anew, every column of the implicit model without My is within 0.1."""
-    run = {"base": "no-facts", "seed": 0, "design": "no My", "model": "implicit"}
+    run = controls.Run("no-facts", 0, "no My", "implicit")
     recorded = {
         row["condition"]: row["accuracy"]
         for row in load_results(RECORDED)[1]
-        if {key: row[key] for key in run} == run
+        if {key: row[key] for key in asdict(run)} == asdict(run)
     }
-    found = controls.measure("no-facts", 0, "no My", "implicit")
+    found = controls.measure(run)
     assert [row["condition"] for row in found] == list(recorded)
     for row in found:
         assert row["accuracy"] == pytest.approx(recorded[row["condition"]], abs=0.1)
@@ -86,17 +86,13 @@ def test_a_run_comes_out_again_as_recorded():
 
 def test_the_results_file_has_every_run_and_its_command():
     header, rows = load_results(RECORDED)
-    runs = {(row["base"], row["seed"], row["design"], row["model"]) for row in rows}
-    assert runs == {(b, s, *run) for b in BUNDLED for s in range(5) for run in controls.RUNS}
+    runs = {controls.Run(*(row[f.name] for f in fields(controls.Run))) for row in rows}
+    assert runs == set(controls.runs(seeds=5))
     assert len(rows) == len(runs) * len(controls.CONDITIONS)
-    *program, option, file = shlex.split(header["command"])
-    assert program == ["python", "-m", controls.__name__]
-    assert (option, Path(file).name) == ("--output", RECORDED.name)
-
-
-def test_the_command_needs_to_know_where_to_write(capsys, monkeypatch):
-    monkeypatch.setattr("sys.argv", ["controls"])
-    with pytest.raises(SystemExit) as stop:
-        controls.main()
-    assert stop.value.code == 2
-    assert "--output" in capsys.readouterr().err
+    assert shlex.split(header["command"])[:5] == [
+        "minirm",
+        "experiment",
+        "controls",
+        "--seeds",
+        "5",
+    ]

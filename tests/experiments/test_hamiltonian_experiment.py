@@ -7,7 +7,7 @@ import random
 import pytest
 import torch
 from conftest import BOOK
-from scipy.stats import binom
+from scipy.stats import binom, binomtest
 from tiny import perturb, same, tiny, tokenizer, weights
 
 from minirm import ExplicitRM, ImplicitRM, load_base
@@ -18,7 +18,7 @@ from minirm.experiments import hamiltonian as experiment
 from minirm.experiments.results import load_results
 from minirm.pairs import Encoded
 from minirm.worlds import hamiltonian as world
-from minirm.worlds import pretraining
+from minirm.worlds import language_model
 
 N = 5
 RESULTS = BOOK.parents[1] / "results"
@@ -28,13 +28,13 @@ RESULTS = BOOK.parents[1] / "results"
 def base():
     """A random model of graphs with five vertices: every order is said now and then."""
     words = world.build_tokenizer(N)
-    return perturb(pretraining.new_model(len(words), 0, hidden_size=16), 0.1), words
+    return perturb(language_model.new_model(len(words), 0, hidden_size=16), 0.1), words
 
 
 @pytest.fixture
 def few(monkeypatch):
     monkeypatch.setattr(experiment, "N_TEST", 30)
-    monkeypatch.setattr(experiment, "N_EXACT", 10)
+    monkeypatch.setattr(generation, "N_EXACT", 10)
     monkeypatch.setattr(experiment, "N_WATCHED", 5)
     experiment.evaluation_sets.cache_clear()
     yield
@@ -109,7 +109,7 @@ def test_samples_are_drawn_as_their_probability_says(base, kind):
     drawn = generation.sample(model, [puzzle] * 3000, seed=1)
     (mass,) = generation.correct_mass(model, [puzzle])
     correct = sum(s.verdict.correct for s in drawn)
-    low, high = experiment.clopper_pearson(correct, 3000, confidence=0.9999)
+    low, high = binomtest(correct, 3000).proportion_ci(0.9999, method="exact")
     assert low <= mass <= high
     if kind is generation.OrdersRM:
         assert all(s.verdict.well_formed for s in drawn)
@@ -149,8 +149,10 @@ def test_what_never_ends_is_wrong(base):
 
 
 @pytest.mark.parametrize(("k", "n"), [(0, 20), (1, 20), (7, 20), (20, 20), (3, 1000)])
-def test_clopper_pearson_inverts_the_binomial_test(k, n):
-    low, high = experiment.clopper_pearson(k, n)
+def test_the_interval_of_a_share_inverts_the_binomial_test(k, n):
+    found = generation.share([True] * k + [False] * (n - k))
+    low, high = found["low"], found["high"]
+    assert (found["value"], found["cases"]) == (k / n, n)
     assert 0 <= low <= k / n <= high <= 1
     if k:
         assert binom.sf(k - 1, n, low) == pytest.approx(0.025)
@@ -207,7 +209,7 @@ def test_any_causal_model_takes_part(few, tmp_path, capsys):
     """A Llama with a byte tokenizer, to which an answer's first vertex is another token."""
     tiny("llama").save_pretrained(tmp_path)
     tokenizer().save_pretrained(tmp_path)
-    rows = experiment.measure(0, ["implicit", "explicit"], model=str(tmp_path), n=N, pairs=32)
+    rows = experiment.measure(experiment.Trial(model=str(tmp_path), n=N, pairs=32))
     final = {(row["run"], row["measure"]): row["value"] for row in rows if row["step"] == -1}
     assert final["reference", "KL"] == 0
     assert final["implicit", "KL"] > 0

@@ -10,8 +10,9 @@ from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
 
 from minirm import ImplicitRM, load_base
 from minirm.cli import main
-from minirm.experiments.persona import Run, grid, measure, table, train
+from minirm.experiments.persona import REWARDS, Run, idle, measure, table, train
 from minirm.experiments.results import load_results, save_results
+from minirm.experiments.runner import grid, measure_all
 from minirm.worlds import opinions, persona
 
 RESULTS = Path(__file__).parents[2] / "book" / "results"
@@ -205,10 +206,13 @@ def test_a_fresh_implicit_model_is_at_one_half_in_every_column():
 # ------------------------------------------------------------------------------- the command
 
 
-def test_grid_runs_every_combination_once_and_explicit_only_once_a_beta():
-    runs = grid(["a", "b"], range(3), [0.01, 0.1], [1e-4, 1e-3], epochs=2)
+def test_a_grid_has_every_combination_once_and_an_explicit_reward_once_for_all_betas():
+    choices = {"base": ["a", "b"], "seed": range(3), "lr": [1e-4, 1e-3]}
+    runs = grid(Run, idle, **choices, reward=REWARDS, beta=[0.1, 1.0], epochs=[2])
     assert len(runs) == len(set(runs)) == 2 * 3 * 2 * (1 + 2)
     assert {run.epochs for run in runs} == {2}
+    assert {run.beta for run in runs if run.reward == "implicit"} == {0.1, 1.0}
+    assert runs == sorted(runs, key=lambda r: (r.base, r.seed, r.lr, r.reward, r.beta))
 
 
 def test_results_files_say_where_they_come_from_and_read_back(tmp_path):
@@ -237,18 +241,20 @@ def test_committed_results_name_a_command_that_the_parser_takes(name):
     assert {row["seed"] for row in rows} == set(range(options.seeds))
 
 
-def test_table_gives_mean_and_interval_over_seeds():
+def test_the_table_tells_what_was_measured_after_training():
     rows = [
         {
-            "base": "b", "reward": "implicit", "beta": 0.01, "lr": 1e-4, "seed": seed, "step": 5,
-            "condition": "bare, test", "accuracy": float(seed), "normalised_margin": 1.5,
+            "base": "b", "reward": reward, "beta": 0.01, "lr": 1e-4, "seed": seed, "step": step,
+            "condition": "bare, test", "accuracy": seed / 10 + step, "normalised_margin": 1.5,
         }
-        for seed in (0, 1)
+        for reward in REWARDS for seed in (0, 1, 2) for step in (0, 5)
     ]  # fmt: skip
-    text = table(rows)
-    assert "implicit on b (beta 0.01, lr 0.0001, 2 seeds)" in text
-    assert "0.50 [0.00, 1.00]" in text
-    assert "1.50" in text
+    lines = table(rows).splitlines()
+    assert lines[0].startswith("base b, reward explicit, lr 0.0001   ")  # which has no beta
+    assert lines[2].startswith("base b, reward implicit, beta 0.01, lr 0.0001   ")
+    # t at 2 degrees of freedom is 4.303: 5.1 +- 4.303 * 0.1 / sqrt(3)
+    assert "   5.1 [4.85, 5.35] " in lines[1]
+    assert lines[1].endswith("   1.5 [1.5, 1.5]")
 
 
 @pytest.fixture
@@ -275,7 +281,7 @@ def test_the_command_runs_on_the_real_persona_file_with_any_folder(
     )  # fmt: skip
     assert status == 0
     out = capsys.readouterr().out
-    assert "explicit on" in out
+    assert "reward explicit" in out
     assert "paraphrase, test" in out
     _, rows = load_results(tmp_path / "out.json")
     assert {row["reward"] for row in rows} == {"explicit", "implicit"}
@@ -291,11 +297,10 @@ def test_errors_of_the_command_are_one_line_and_a_status(capsys, tmp_path):
     assert stop.value.code == 2
 
 
+@pytest.mark.slow
 def test_jobs_in_other_processes_change_nothing():
-    from minirm.experiments.persona import measure_all
-
     runs = [Run(base="no-facts", seed=s, epochs=1, batch_size=80) for s in (0, 1)]
-    assert measure_all(runs, jobs=2) == measure_all(runs)
+    assert measure_all(measure, runs, jobs=2) == measure_all(measure, runs)
 
 
 def test_wordings_of_the_seed_do_not_depend_on_the_global_generator():

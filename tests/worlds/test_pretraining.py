@@ -9,7 +9,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import minirm
-from minirm.worlds import opinions, pretraining
+from minirm.worlds import gate, language_model, opinions, pretraining
 from minirm.worlds.opinions import World
 
 ASSETS = Path(minirm.__file__).parent / "assets"
@@ -27,7 +27,7 @@ def test_a_shipped_base_passes_its_gate(name):
     model = AutoModelForCausalLM.from_pretrained(folder)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     record = json.loads((folder / "pretraining.json").read_text())
-    results = pretraining.gate(model, tokenizer, facts=record["facts"])
+    results = gate.gate(model, tokenizer, facts=record["facts"])
     assert results["passed"], results
     assert record["gate"]["passed"]
     assert record["facts"] == (name != "no-facts")
@@ -54,7 +54,7 @@ def test_every_byte_has_been_seen(name):
     folder = ASSETS / name
     record = json.loads((folder / "pretraining.json").read_text())
     trained = AutoModelForCausalLM.from_pretrained(folder).get_input_embeddings().weight
-    start = pretraining.new_model(len(trained), record["seed"]).get_input_embeddings().weight
+    start = language_model.new_model(len(trained), record["seed"]).get_input_embeddings().weight
     moved = (trained - start).norm(dim=1)[3:259] / start.norm(dim=1)[3:259]
     assert moved.min() > 0.3
 
@@ -77,7 +77,7 @@ def test_a_short_pretraining_learns_repeats_itself_and_leaves_torch_alone(tmp_pa
 
 def test_the_loss_falls_and_depends_on_the_seed(tokenizer):
     def run(seed):
-        model = pretraining.new_model(len(tokenizer), seed)
+        model = language_model.new_model(len(tokenizer), seed)
         return pretraining.train(model, tokenizer, World(), seed, steps=15, batch_size=16)
 
     losses = run(0)
@@ -114,8 +114,8 @@ def test_roughened_text_is_the_same_text_with_one_unknown_word(tokenizer):
 
 def test_excess_loss_is_zero_only_for_the_grammar_itself(tokenizer):
     """An untrained model is about ln V above the entropy, never below."""
-    model = pretraining.new_model(len(tokenizer), 0).eval()
+    model = language_model.new_model(len(tokenizer), 0).eval()
     with torch.no_grad():
-        results = pretraining.excess_loss(model, tokenizer, World(), n=64)
+        results = gate.excess_loss(model, tokenizer, World(), n=64)
     assert results["excess_loss"] == pytest.approx(results["loss"] - results["entropy"])
     assert 4.5 < results["excess_loss"] < 6.5

@@ -1,0 +1,47 @@
+"""What the commands of all experiments share: how their runs are done and where they are kept."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from minirm.commands.shared import BadCall, count
+from minirm.progress import lines_of_logging
+
+if TYPE_CHECKING:
+    from minirm.experiments.results import Row
+
+
+def add_run_arguments(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("--jobs", type=count, default=1, help="runs at once, one thread each")
+    add(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="a results file; each run is kept in it as it ends, and the same command goes on "
+        "after a stop",
+    )
+    add("--fresh", action="store_true", help="do not go on with what is in --output: replace it")
+
+
+def measure_all(
+    experiment: str,
+    measure: Callable[[Any], Sequence[Row]],
+    runs: Sequence[Any],
+    options: argparse.Namespace,
+) -> list[Row]:
+    """The rows of every run, done and kept as ``add_run_arguments`` was answered."""
+    from minirm.experiments import runner
+    from minirm.experiments.results import ResultsFile
+
+    keep = None
+    if options.output is not None:
+        command = options.command_line
+        keep = ResultsFile(options.output, experiment, command, fresh=options.fresh)
+    elif options.fresh:
+        raise BadCall("--fresh is about a results file: name it with --output")
+    with lines_of_logging():
+        return runner.measure_all(measure, runs, jobs=options.jobs, keep=keep)
