@@ -228,7 +228,8 @@ def _start(name: str, kind: str, dtype: torch.dtype) -> tuple[Any, Any, dict[str
     adapted = (folder / ADAPTER).is_file()
     if held not in (None, kind) and (adapted or held == "explicit"):
         raise ValueError(
-            f"--model {name} holds an {held} reward, of which no {kind} one can be made: "
+            f"--model {name} holds an {held} reward{' (a classifier)' * (held == 'explicit')}, of "
+            f"which no {kind} one can be made: "
             f"give --reward {held}, or the base that it was trained from"
         )
     if held != kind:

@@ -29,6 +29,8 @@ class Kind:
 
 
 def whole_number(least: int) -> Kind:
+    """Whole numbers from ``least`` on."""
+
     def holds(value: Any) -> bool:
         return isinstance(value, Integral) and int(value) >= least
 
@@ -36,6 +38,7 @@ def whole_number(least: int) -> Kind:
 
 
 def one_of(*names: str) -> Kind:
+    """These words and no other."""
     quoted = [f'"{name}"' for name in names]
     says = " or ".join([", ".join(quoted[:-1]), quoted[-1]])
     return Kind(says, names.__contains__, lambda name: names[names.index(name)], names)

@@ -16,8 +16,10 @@ def build(name: str, optimizer: Any, warmup_steps: int, total_steps: int) -> Any
 
 
 def works(name: str) -> bool:
-    """Whether two steps of it can be taken: some schedules ask for arguments of their own, others
-    for a figure of merit at every step."""
+    """Whether a step of it can be taken.
+
+    Some schedules ask for arguments of their own, others for a figure of merit at every step.
+    """
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(()))], lr=1.0)
     try:
         schedule = build(name, optimizer, 1, 4)
