@@ -38,7 +38,11 @@ def whole_number(least: int) -> Kind:
 
 
 def one_of(*names: str) -> Kind:
+<<<<<<< HEAD
     """One of these words."""
+=======
+    """These words and no other."""
+>>>>>>> train
     quoted = [f'"{name}"' for name in names]
     says = " or ".join([", ".join(quoted[:-1]), quoted[-1]])
     return Kind(says, names.__contains__, lambda name: names[names.index(name)], names)

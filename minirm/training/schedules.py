@@ -16,7 +16,7 @@ def build(name: str, optimizer: Any, warmup_steps: int, total_steps: int) -> Any
 
 
 def works(name: str) -> bool:
-    """Whether two steps of it can be taken.
+    """Whether a step of it can be taken.
 
     Some schedules ask for arguments of their own, others for a figure of merit at every step.
     """

@@ -106,7 +106,7 @@ def test_no_other_reward_is_made_of_an_explicit_one(reward, start, here, capsys)
     if start != "ours":
         Path("rm/minirm.json").unlink()
     assert train(reward, model="rm") == 1
-    assert refused(capsys, "rm", "explicit reward", f" {reward} ")
+    assert refused(capsys, "rm", "explicit reward" if start == "ours" else "classifier")
     assert not Path("out").exists()
 
 
@@ -176,8 +176,9 @@ def test_each_record_is_a_line_on_stdout_as_it_comes_and_none_twice(here, capsys
 
     monkeypatch.setattr(Trainer, "_record", watched)
     assert train("implicit", "--log-every", 1, "--eval-data", "held=pairs.jsonl") == 0
-    assert [out.split()[:2] for out in seen] == [["step", "1"], ["step", "2"], ["step", "2"]]
-    assert all(out.count("\n") == 1 for out in seen)
+    lines = [out.splitlines()[-1] for out in seen]
+    assert [line.split()[:2] for line in lines] == [["step", "1"], ["step", "2"], ["step", "2"]]
+    assert "".join(seen).count("step ") == 3
     assert "loss 0.6931" in seen[0]
     assert "held/accuracy" in seen[2]
     assert capsys.readouterr().out == "written: out\n"
