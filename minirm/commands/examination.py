@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -45,7 +46,9 @@ def _opened(name: str) -> tuple[str, Any, Any, int | None]:
     if kind is not None:
         reward = REWARDS[kind].from_pretrained(source)
         return f"{kind} reward", reward.model, reward.tokenizer, reward.max_length
-    model, tokenizer = load_base(source, dtype=AS_PUBLISHED)
+    with warnings.catch_warnings():  # of what `examined` says in a line of its own
+        warnings.filterwarnings("ignore", ".* lie half way between two bfloat16 numbers")
+        model, tokenizer = load_base(source, dtype=AS_PUBLISHED)
     context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     return "language model", model, tokenizer, context
 

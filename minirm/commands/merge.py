@@ -69,8 +69,8 @@ def merged(model: RewardModel) -> RewardModel:
     adapted: Any = model.model.to(torch.promote_types(base.dtype, torch.float32))
     settings: dict[str, Any] = model.settings()
     if model.kind == "implicit":
-        settings["reference"] = model.reference
-        if model.has_reference and model.reference is None:  # the base, with the adapter off
+        settings["reference"] = getattr(model, "reference", None)
+        if model.has_reference and settings["reference"] is None:  # the base, the adapter off
             settings["reference"] = copying.deepcopy(adapted).unload()
     whole = type(model)(adapted.merge_and_unload(), model.tokenizer, copy=False, **settings)
     whole.text_format = model.text_format

@@ -77,8 +77,10 @@ def measure(run: Run) -> list[dict[str, Any]]:
     chosen, rejected = DESIGNS[run.design]
     pairs = persona.training_pairs(questions.train, run.seed, chosen=chosen, rejected=rejected)
     model, plain = new_model(run.model, run.base, run.seed), experiment.Run
-    settings = {"lr": plain.lr, "epochs": plain.epochs, "batch_size": plain.batch_size}
-    Trainer(model, pairs, **settings, seed=run.seed, progress=False).fit()
+    Trainer(
+        model, pairs, lr=plain.lr, epochs=plain.epochs, batch_size=plain.batch_size,
+        seed=run.seed, progress=False,
+    ).fit()  # fmt: skip
     sets = persona.evaluation_sets(questions, run.seed)
     return [
         {**asdict(run), "condition": f"{c}, test", **evaluate(model, sets[f"{c}, test"])}

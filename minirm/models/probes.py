@@ -73,7 +73,8 @@ def can_share_prompts(model: Any) -> bool:
     draw = torch.Generator().manual_seed(0)
     ids = torch.randint(config.vocab_size, (4 + 2 * length,), generator=draw).tolist()
     prompt, chosen, rejected = ids[:4], ids[4 : 4 + length], ids[4 + length :]
-    pair = EncodedPair(*(Encoded(tuple(prompt), tuple(side)) for side in (chosen, rejected)))
+    first, second = (Encoded(tuple(prompt), tuple(side)) for side in (chosen, rejected))
+    pair = EncodedPair(first, second)
     device, dtype = next(model.parameters()).device, next(model.parameters()).dtype
     was_training = model.training
     model.eval()

@@ -38,11 +38,7 @@ def whole_number(least: int) -> Kind:
 
 
 def one_of(*names: str) -> Kind:
-<<<<<<< HEAD
     """One of these words."""
-=======
-    """These words and no other."""
->>>>>>> train
     quoted = [f'"{name}"' for name in names]
     says = " or ".join([", ".join(quoted[:-1]), quoted[-1]])
     return Kind(says, names.__contains__, lambda name: names[names.index(name)], names)
@@ -50,9 +46,9 @@ def one_of(*names: str) -> Kind:
 
 COUNT = whole_number(1)
 INTEGER = Kind("a whole number", lambda v: isinstance(v, Integral), int)
-POSITIVE = Kind("positive", lambda v: isinstance(v, Real) and v > 0, float)
+POSITIVE = Kind("positive", lambda v: isinstance(v, Real) and float(v) > 0, float)
 NOT_NEGATIVE = Kind(
-    "finite and not negative", lambda v: isinstance(v, Real) and 0 <= v < math.inf, float
+    "finite and not negative", lambda v: isinstance(v, Real) and 0 <= float(v) < math.inf, float
 )
 SWITCH = Kind("True or False", lambda v: isinstance(v, bool), bool)
 FOLDER = Kind("a path", lambda v: isinstance(v, str | os.PathLike), Path)

@@ -140,6 +140,7 @@ class Loop:
             if not idle:
                 sums = torch.stack([upcast(losses.detach()), right, chosen - rejected])
                 numbers[:, part.start : part.stop : part.step] = sums
+        assert numbers is not None, "a batch has pairs"
         return distributed.add_up(numbers)
 
     def rows(self, indices: list[int], reference: Tensor | None) -> Rows:
@@ -200,7 +201,7 @@ def _accelerator(model: RewardModel, settings: Settings) -> Accelerator:
         cpu=distributed.on_cpu(),
         fsdp_plugin=distributed.fsdp(model.model._no_split_modules),
         log_with=settings.log_with,
-        project_dir=settings.output_dir and settings.output_dir / "logs",
+        project_dir=settings.folder and settings.folder / "logs",
     )
 
 

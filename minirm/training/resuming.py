@@ -109,7 +109,7 @@ def checksum(weights: Iterable[Tensor]) -> int:
     return total
 
 
-def _placed_like(value: Tensor, weight: Tensor) -> Tensor:
+def _placed_like(value: Tensor, weight: Any) -> Tensor:
     value = value.to(weight.device)
     if not hasattr(weight, "device_mesh"):
         return value

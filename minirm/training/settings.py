@@ -116,7 +116,12 @@ class Settings:
             object.__setattr__(self, each.name, kind.read(value))
         if self.output_dir is None and (self.save_every is not None or self.resume):
             raise ValueError("save_every and resume need an output_dir to hold the checkpoints")
-        trackers.check(self.log_with, self.output_dir)
+        trackers.check(self.log_with, self.folder)
+
+    @property
+    def folder(self) -> Path | None:
+        """``output_dir`` as a path."""
+        return None if self.output_dir is None else Path(self.output_dir)
 
     def changed(self, **changes: Any) -> Settings:
         """These settings with some others.
@@ -154,11 +159,12 @@ def takes_settings(cls: Class) -> Class:
 
     They stand in place of ``**changes`` in the one, and of a line ``{settings}`` in the other.
     """
-    own = list(inspect.signature(cls.__init__).parameters.values())[:-1]
+    constructor: Any = vars(cls)["__init__"]
+    own = list(inspect.signature(constructor).parameters.values())[:-1]
     for each in fields(Settings):
         how = {"default": each.default, "annotation": each.type}
         own.append(inspect.Parameter(each.name, inspect.Parameter.KEYWORD_ONLY, **how))
-    cls.__init__.__signature__ = inspect.Signature(own)
+    constructor.__signature__ = inspect.Signature(own)
     lines = (f"{each.name}: {_described(each)}." for each in fields(Settings))
     if cls.__doc__ is not None:  # under python -OO there is none
         cls.__doc__ = cls.__doc__.replace("{settings}", "\n        ".join(lines))

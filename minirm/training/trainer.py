@@ -83,9 +83,8 @@ class Trainer:
             settings = replace(settings, epochs=2)
         check_trainable(model.model)
         self.model, self.settings, self.on_evaluate = model, settings, on_evaluate
-        self._folder = (
-            None if settings.output_dir is None else RunFolder(settings.output_dir, settings.keep)
-        )
+        folder = settings.folder
+        self._folder = None if folder is None else RunFolder(folder, settings.keep)
         if self._folder is not None and settings.resume and (date := self._folder.date()):
             model.text_format = replace(model.text_format, date=date)  # it goes on as it began
         self.pairs, self.dropped = _encoded("train_pairs", train_pairs, model, settings)

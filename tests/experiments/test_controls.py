@@ -1,6 +1,5 @@
 """The controls of the collapse: each changes one thing, and comes out again as recorded."""
 
-import shlex
 from dataclasses import asdict, fields
 from pathlib import Path
 

@@ -128,10 +128,9 @@ def test_a_classifier_is_no_language_model(base_folder, tmp_path):
     for folder in (tmp_path / "saved", other):
         with pytest.raises(ValueError, match=r"no whole language model.*lm_head"):
             load_base(folder)
-    with pytest.raises(ValueError, match=r"holds an explicit reward.*no implicit reward"):
-        start(tmp_path / "saved", "implicit")
-    with pytest.raises(ValueError, match="no whole language model"):
-        start(other, "generative")
+    for folder, kind in ((tmp_path / "saved", "implicit"), (other, "generative")):
+        with pytest.raises(ValueError, match=rf"holds an explicit reward.*no {kind} reward"):
+            start(folder, kind)
 
 
 def test_going_on_keeps_the_head_whoever_trained_it(base_folder, tmp_path):
