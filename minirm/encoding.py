@@ -134,6 +134,14 @@ def encode(
     return replace(encoded, response=tuple(tokens.with_one_eos(tokenizer, encoded.response)))
 
 
+def without_padding(encoded: Encoded, pad_token_id: int | None) -> Encoded:
+    """Without the padding at its end; something of the response always stays."""
+    ids = encoded.response
+    while len(ids) > 1 and ids[-1] == pad_token_id:
+        ids = ids[:-1]
+    return replace(encoded, response=ids)
+
+
 def check_text(field: str, value: Any) -> None:
     """Refuse what is neither a string nor messages, or says nothing, naming the ``field``."""
     if not isinstance(value, str):

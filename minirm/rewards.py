@@ -14,7 +14,6 @@ import copy as copying
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any, Literal
 
 import torch
@@ -23,7 +22,7 @@ from torch.nn.functional import linear
 
 from minirm.batches import Rows
 from minirm.conversations import Tools, apply_template, as_text
-from minirm.encoding import Encoded, Text, TextFormat, encode
+from minirm.encoding import Encoded, Text, TextFormat, encode, without_padding
 from minirm.forward import hidden_states, language_model, response_logits, upcast
 from minirm.logprobs import pick_logprobs, response_logprobs, sum_by_sequence
 from minirm.models.adapters import is_adapted
@@ -31,7 +30,7 @@ from minirm.models.dropout import without_dropout
 from minirm.models.heads import ensure_pad, with_head
 from minirm.models.probes import has_linear_head
 from minirm.reward_model import RewardModel
-from minirm.tokens import continuation_ids
+from minirm.tokens import single_token
 
 
 class ExplicitRM(RewardModel):
@@ -78,13 +77,9 @@ class ExplicitRM(RewardModel):
 
     def encode(self, prompt: Text, response: Text, tools: Tools | None = None) -> Encoded:
         encoded = super().encode(prompt, response, tools)
-        if self.text_format.ends_in_eos:
-            return encoded
-        # Transformers' classifiers read the last token that is not padding, be it EOS or not.
-        pad, ids = self.model.config.get_text_config().pad_token_id, encoded.response
-        while len(ids) > 1 and ids[-1] == pad:
-            ids = ids[:-1]
-        return replace(encoded, response=ids)
+        if not self.text_format.ends_in_eos:  # a classifier: read at the last token but padding
+            encoded = without_padding(encoded, self.model.config.get_text_config().pad_token_id)
+        return encoded
 
     def rewards(self, rows: Rows) -> Tensor:
         # <u, h> in full even under autocast: rounded rewards would tie where they differ.
@@ -267,7 +262,7 @@ class GenerativeRM(RewardModel):
         self._linear_head = has_linear_head(base)
         if "{prompt}" not in question or "{response}" not in question:
             raise ValueError(f"question needs {{prompt}} and {{response}}, got {question!r}")
-        self.yes_id, self.no_id = (_single_token(tokenizer, word) for word in (yes, no))
+        self.yes_id, self.no_id = (single_token(tokenizer, word) for word in (yes, no))
         if self.yes_id == self.no_id:
             raise ValueError(f"this tokenizer reads {yes!r} and {no!r} as the same token")
         super().__init__(base, tokenizer, lora=lora, copy=copy, text_format=text_format)
@@ -303,11 +298,3 @@ class GenerativeRM(RewardModel):
 
     def settings(self) -> dict[str, Any]:
         return {"yes": self.yes, "no": self.no, "question": self.question}
-
-
-def _single_token(tokenizer: Any, word: str) -> int:
-    ids = continuation_ids(tokenizer, word)  # it follows a question
-    if len(ids) != 1:
-        pieces = [tokenizer.decode([token]) for token in ids]
-        raise ValueError(f"{word!r} must be one token, this tokenizer cuts it into {pieces}")
-    return ids[0]

@@ -12,7 +12,6 @@ and the folder of real data, where MINIRM_DATA is not set at all.
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from needs import BROWSERS, NO_DATA, require
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
@@ -27,32 +27,6 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("MPLBACKEND", "agg")
 
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
-BOOK = Path(__file__).parents[1] / "book" / "_build" / "html"
-NO_DATA = "MINIRM_DATA names no folder of real preference data"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
-
-
-def missing(name: str) -> str | None:
-    """Why ``name`` (a package, "chromium", "data" or "book") is not to be had; None if it is."""
-    if name == "chromium":
-        found = any(shutil.which(browser) for browser in BROWSERS)
-        return None if found else "no Chromium or Chrome on the PATH"
-    if name == "data":
-        folder = os.environ.get("MINIRM_DATA")
-        if not folder:
-            return NO_DATA
-        return None if Path(folder).is_dir() else f"MINIRM_DATA={folder!r} is not a folder"
-    if name == "book":
-        return None if (BOOK / "index.html").is_file() else "the book is not built: make book"
-    if importlib.util.find_spec(name) is None:
-        return f"the package {name!r} is not installed"
-    return None
-
-
-def require(name: str) -> None:
-    """Skip the test at hand, with the reason, if ``name`` is missing."""
-    if reason := missing(name):
-        pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")

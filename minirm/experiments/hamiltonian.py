@@ -271,7 +271,10 @@ def table(rows: Sequence[Row]) -> str:
 
 def _save(folder: Path, models: Mapping[str, RewardModel]) -> None:
     for name, owner in models.items():
-        with quiet_transformers():
-            owner.model.save_pretrained(folder / name)
-        owner.tokenizer.save_pretrained(folder / name)
+        if isinstance(owner, ExplicitRM):
+            owner.save_pretrained(folder / name)
+        else:  # the policy alone: the reference is there once for all
+            with quiet_transformers():
+                owner.model.save_pretrained(folder / name)
+            owner.tokenizer.save_pretrained(folder / name)
         (folder / name / "model.safetensors").chmod(0o644)  # written for its owner alone

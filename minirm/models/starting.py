@@ -31,7 +31,9 @@ def start(
         ValueError: nothing of that kind can be made of what the folder holds.
     """
     folder = Path(resolve(name))
-    held = saved_kind(folder) or ("explicit" if _is_classifier(folder) else None)
+    held = saved_kind(folder)
+    classifier = held is None and _is_classifier(folder)
+    held = "explicit" if classifier else held
     if held == kind:
         found = read(folder, kind)
         if not adapters.is_adapted(found.model):
@@ -39,7 +41,8 @@ def start(
         return found, f"going on with the {kind} reward in {name}"
     if held == "explicit":
         raise ValueError(
-            f"{str(name)!r} holds an explicit reward, whose head has taken the place of what "
+            f"{str(name)!r} holds an explicit reward{' (a classifier)' * classifier}, whose head "
+            "has taken the place of what "
             f"predicts tokens: no {kind} reward can be made of it"
         )
     if held is not None and (folder / adapters.ADAPTER).is_file():

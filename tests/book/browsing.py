@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import yaml
-from conftest import BOOK
+from needs import BOOK
 
 TOC = yaml.safe_load((BOOK.parents[1] / "_toc.yml").read_text())
 CHAPTERS = [

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from browsing import CHAPTERS, PAGES, Visit, luminance
-from conftest import BOOK
+from needs import BOOK
 
 pytestmark = pytest.mark.needs("playwright", "chromium", "book", "jupyter_book", "anywidget")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from conftest import BOOK as HTML
+from needs import BOOK as HTML
 
 
 class Page(HTMLParser):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from browsing import CHAPTERS, Visit
-from conftest import BOOK
+from needs import BOOK
 
 SOURCES = {name: (BOOK.parents[1] / f"{name}.md").read_text("utf-8") for name in CHAPTERS}
 ASKING = [name for name, text in SOURCES.items() if "my_predictions = {" in text]

@@ -88,10 +88,4 @@ def test_the_results_file_has_every_run_and_its_command():
     runs = {controls.Run(*(row[f.name] for f in fields(controls.Run))) for row in rows}
     assert runs == set(controls.runs(seeds=5))
     assert len(rows) == len(runs) * len(controls.CONDITIONS)
-    assert shlex.split(header["command"])[:5] == [
-        "minirm",
-        "experiment",
-        "controls",
-        "--seeds",
-        "5",
-    ]
+    assert header["command"].startswith("minirm experiment controls --seeds 5 ")

@@ -6,7 +6,7 @@ import random
 
 import pytest
 import torch
-from conftest import BOOK
+from needs import BOOK
 from scipy.stats import binom, binomtest
 from tiny import perturb, same, tiny, tokenizer, weights
 
