@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import importlib.util
 import io
+import runpy
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from markdown_it import MarkdownIt
 
+from minirm import classroom
+
 from .notebooks import exercises
 from .source import BOOK, Book, Page, config
 
 GUIDE = Path(__file__).with_name("teachers-guide.md")
-CASES = BOOK.parent / "tests/test_classroom.py"
+CASES = BOOK.parent / "tests/classroom/cases"
 WORDS_A_MINUTE = 150
 STYLE = """
 body { max-width: 46rem; margin: 2rem auto; padding: 0 1rem; font: 17px/1.55 Georgia, serif }
@@ -76,40 +79,46 @@ def wrong_answers(book: Book) -> str:
 
 
 def hints(name: str) -> Iterator[tuple[str, str]]:
-    """Code and hint of each wrong answer that the tests have for one check."""
-    tests, classroom = _tests()
-    check = getattr(classroom, f"check_{name}")
-    for code, function in zip(wrong_code()[name], tests.CASES[name][1], strict=True):
-        yield code.replace("|", "\\|"), _hint(check, function, classroom.WrongAnswer)
+    """Code and hint of each wrong answer that the tests have for one check.
+
+    Args:
+        name: of the check, without "check_".
+
+    Raises:
+        ValueError: the check lets one of them pass.
+    """
+    code, functions = _wrong()[name]
+    for text, function in zip(code, functions, strict=True):
+        yield text.replace("|", "\\|"), _hint(name, function)
 
 
-def _hint(check: Callable[..., None], function: Any, wrong: type[Exception]) -> str:
-    for _ in range(50):  # a check draws afresh, and a draw may be kind
-        try:
-            with contextlib.redirect_stdout(io.StringIO()):
-                check(function)
-        except wrong as error:
-            return str(error).replace("|", "\\|")
-    raise ValueError(f"{check.__name__} lets a wrong answer pass")
+def _hint(name: str, function: Callable[..., Any]) -> str:
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            getattr(classroom, f"check_{name}")(function)
+    except classroom.WrongAnswer as error:
+        return str(error).replace("|", "\\|")
+    raise ValueError(f"check_{name} lets a wrong answer pass")
 
 
 def wrong_code() -> dict[str, list[str]]:
     """The wrong answers' code as it stands in the tests, by check."""
-    tree = ast.parse(CASES.read_text("utf-8"))
-    cases = next(
-        node.value
-        for node in tree.body
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "CASES"
-    )
+    return {name: code for name, (code, _) in _wrong().items()}
+
+
+@cache
+def _wrong() -> dict[str, tuple[list[str], list[Callable[..., Any]]]]:
+    """By check, the wrong answers' code and the functions themselves."""
     found = {}
-    for key, (_, wrong) in zip(cases.keys, (value.elts for value in cases.values), strict=True):
-        lambdas = (node.body if isinstance(node, ast.Lambda) else node for node in wrong.elts)
-        found[key.value] = [ast.unparse(node) for node in lambdas]
+    for path in sorted(CASES.glob("[!_]*.py")):
+        space = runpy.run_path(str(path))
+        cases = next(
+            node.value
+            for node in ast.parse(path.read_text("utf-8")).body
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "CASES"
+        )
+        for key, (_, wrong) in zip(cases.keys, (v.elts for v in cases.values), strict=True):
+            lambdas = (node.body if isinstance(node, ast.Lambda) else node for node in wrong.elts)
+            code = [ast.unparse(node) for node in lambdas]
+            found[key.value] = (code, space["CASES"][key.value][1])
     return found
-
-
-def _tests() -> tuple[Any, Any]:
-    spec = importlib.util.spec_from_file_location("cases_of_the_checks", CASES)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module, module.classroom

@@ -1,17 +1,23 @@
 """What all exercise checks share. Compare an answer with the right one and with wrong ones.
 
-A check never shows the right value: a hint names the mistake, not its repair.
+A check never shows the right value: a hint names the mistake, not its repair. The same mistake gets
+the same hint whatever was drawn, for only decisive draws are put to the learner.
 """
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
+
+DRAWS = 3  # of inputs in one check: one number alone may be right by accident
+TRIES = 100
 
 
 class WrongAnswer(AssertionError):
@@ -44,12 +50,91 @@ def generator() -> torch.Generator:
 
 
 def normal(*shape: int, by: torch.Generator, scale: float = 1.0) -> Tensor:
-    """Normal numbers of that shape in float64: mean 0, standard deviation ``scale``."""
-    return scale * torch.randn(*shape, generator=by, dtype=torch.float64)
+    """Normal numbers in float64.
+
+    Args:
+        shape: of the tensor.
+        by: where the randomness comes from.
+        scale: their standard deviation.
+    """
+    return scale * torch.randn(shape, generator=by, dtype=torch.float64)
+
+
+@dataclass(frozen=True)
+class Draw:
+    """What a learner's function is asked, and what it may answer."""
+
+    inputs: tuple[Any, ...]
+    right: Tensor
+    mistakes: Mapping[str, Tensor]  # hint -> what somebody who makes this mistake would return
+
+
+def decisive(draw: Callable[[torch.Generator], Draw]) -> list[Draw]:
+    """Fresh draws on which the right answer and all mistakes can be told apart.
+
+    Args:
+        draw: makes one; the shapes and the hints are the same each time.
+
+    Returns:
+        DRAWS of them, of whose answers no two are near each other everywhere.
+
+    Raises:
+        RuntimeError: two hints stand for the same mistake, so that no draw tells them apart.
+    """
+    by = generator()
+    for _ in range(TRIES):
+        draws = [draw(by) for _ in range(DRAWS)]
+        right, mistakes = _together(draws)
+        values = torch.stack([right, *mistakes.values()]).flatten(1)
+        gaps = (values[:, None] - values).abs()
+        alike = (gaps <= 1e-3 * (1 + values.abs())).all(-1)
+        if alike.sum() == len(values):  # each with itself
+            return draws
+    a, b = ((alike | alike.T).triu(1)).nonzero()[0].tolist()
+    names = ["the right answer", *map(repr, mistakes)]
+    raise RuntimeError(f"no draw tells {names[a]} from {names[b]}")
+
+
+def _together(draws: list[Draw]) -> tuple[Tensor, dict[str, Tensor]]:
+    right = torch.stack([d.right.double() for d in draws])
+    hints = draws[0].mistakes
+    return right, {h: torch.stack([d.mistakes[h].double() for d in draws]) for h in hints}
+
+
+def expect_right(
+    ask: Callable[..., Tensor], draw: Callable[[torch.Generator], Draw], *, otherwise: str
+) -> list[Draw]:
+    """Put decisive draws to the learner's function.
+
+    Args:
+        ask: passes the inputs on to it, and gives its answer as a tensor.
+        draw: makes a draw.
+        otherwise: the hint where the answers match no known mistake.
+
+    Returns:
+        The draws.
+
+    Raises:
+        WrongAnswer: the answers are not right; with the hint of the mistake.
+    """
+    draws = decisive(draw)
+    # Copies, so that a function that changes what it is given harms nobody.
+    answers = [ask(*copy.deepcopy(d.inputs)) for d in draws]
+    expect_value(torch.stack(answers), *_together(draws), otherwise=otherwise)
+    return draws
 
 
 def expect_tensor(answer: Any, shape: tuple[int, ...], name: str, *, meaning: str) -> Tensor:
     """``answer`` as a tensor of that shape; a plain number will do where one is asked for.
+
+    Args:
+        answer: what the learner's function returned.
+        shape: what it should have.
+        name: of the function or of this part of its answer, for the hint.
+        meaning: what the numbers are, for the hint.
+
+    Returns:
+        The answer in float64 on the CPU.
 
     Raises:
         WrongAnswer: it is of another type or shape; says what was given and what was expected.
@@ -72,8 +157,13 @@ def expect_value(
     """Pass where ``answer`` is right; else raise the hint of the mistake whose value it has.
 
     Args:
+        answer: of the learner.
+        right: of the same shape.
         mistakes: hint -> what somebody who makes this mistake would have returned.
         otherwise: the hint where the answer matches none of them.
+
+    Raises:
+        WrongAnswer: the answer is not right.
     """
     if is_close(answer, right):
         return
@@ -86,12 +176,12 @@ def expect_value(
 
 
 def is_close(a: Tensor, b: Tensor) -> bool:
-    """Whether two tensors have one shape and, up to rounding, the same values."""
+    """Equal but for rounding, that of float32 too."""
     return a.shape == b.shape and torch.allclose(a, b.double(), rtol=1e-5, atol=1e-7)
 
 
 def passed(message: str) -> None:
-    """Say that an answer is right."""
+    """Say that the exercise is solved, and what that shows."""
     print(f"Right. {message}")
 
 

@@ -9,34 +9,49 @@ import torch
 from torch import Tensor
 
 from minirm.classroom.checking import (
+    Draw,
     WrongAnswer,
+    expect_right,
     expect_tensor,
-    expect_value,
-    generator,
+    normal,
     passed,
 )
 
 
 def check_grid_accuracy(accuracy: Callable[[Tensor, Tensor], Tensor]) -> None:
-    """``accuracy(chosen [Y, P], rejected [N, P])``: over all Y * N pairings within a prompt, []."""
-    by = generator()
-    # Few levels, so that there are ties; prompts that differ, so that mixing prompts shows.
-    shift = torch.randint(-3, 4, (400,), generator=by).double()
-    chosen = torch.randint(-2, 3, (4, 400), generator=by).double() + shift
-    rejected = torch.randint(-3, 2, (2, 400), generator=by).double() + shift
-    answer = expect_tensor(
-        accuracy(chosen.clone(), rejected.clone()), (), "your accuracy", meaning="over everything"
+    """Whether the learner's accuracy goes over all pairings within a prompt.
+
+    Args:
+        accuracy: of chosen [Y, P] and rejected [N, P]; returns [].
+
+    Raises:
+        WrongAnswer: with a hint.
+    """
+
+    def ask(chosen: Tensor, rejected: Tensor) -> Tensor:
+        answer = accuracy(chosen, rejected)
+        return expect_tensor(answer, (), "your accuracy", meaning="over everything")
+
+    expect_right(
+        ask, _grid, otherwise="Broadcasting [Y, 1, P] against [1, N, P] makes every pairing."
     )
+    passed("Every wording of yes against every wording of no, prompt by prompt.")
+
+
+def _grid(by: torch.Generator) -> Draw:
+    # Few levels, so that there are ties; prompts that differ, so that mixing prompts shows.
+    shift = torch.randint(-3, 4, (100,), generator=by).double()
+    chosen = torch.randint(-2, 3, (4, 100), generator=by).double() + shift
+    rejected = torch.randint(-3, 2, (2, 100), generator=by).double() + shift
     a, b = chosen[:, None], rejected[None]  # [Y, 1, P], [1, N, P]
     right = ((a > b).double() + 0.5 * (a == b)).mean()
-    mixed_a, mixed_b = chosen.flatten()[:, None], rejected.flatten()[None]
     mistakes = {
         "A tie counts nothing in yours; here it counts one half, or a model that gives every "
         "answer the same reward would score 0.": (a > b).double().mean(),
         "A tie counts as right in yours; here it counts one half.": (a >= b).double().mean(),
         "That is the share of wrong pairs.": 1 - right,
         "You compare answers to different prompts. Rewards are only comparable within one "
-        "prompt.": ((mixed_a > mixed_b).double() + 0.5 * (mixed_a == mixed_b)).mean(),
+        "prompt.": _half(chosen.flatten()[:, None], rejected.flatten()[None]),
         "You compare the mean reward of the two sides, one comparison a prompt. Every wording of "
         "yes must beat every wording of no.": _half(chosen.mean(0), rejected.mean(0)),
         "You ask that the best yes beats the best no. Every pairing counts.": _half(
@@ -45,44 +60,49 @@ def check_grid_accuracy(accuracy: Callable[[Tensor, Tensor], Tensor]) -> None:
         "You ask that the worst yes beats the best no: all pairings at once. Each pairing counts "
         "by itself.": _half(chosen.min(0).values, rejected.max(0).values),
     }
-    expect_value(
-        answer,
-        right,
-        mistakes,
-        otherwise="Broadcasting [Y, 1, P] against [1, N, P] makes every pairing.",
-    )
-    passed("Every wording of yes against every wording of no, prompt by prompt.")
-
-
-def check_share_by_part(share: Callable[[Tensor, int], Any]) -> None:
-    """``share(token_rewards [T], n_prefix)`` -> (prefix, phrase, eos): the reward's three parts."""
-    by = generator()
-    rewards = torch.randn(9, generator=by, dtype=torch.float64)
-    n_prefix = 5
-    answer = share(rewards.clone(), n_prefix)
-    if not isinstance(answer, tuple | list) or len(answer) != 3:
-        raise WrongAnswer(
-            "your function returned something else than three numbers: prefix, phrase, EOS"
-        )
-    parts = torch.stack([expect_tensor(p, (), "each part", meaning="one sum each") for p in answer])
-    right = torch.stack([rewards[:n_prefix].sum(), rewards[n_prefix:-1].sum(), rewards[-1]])
-    mistakes = {
-        "The phrase swallows the EOS: the last token is a part of its own.": torch.stack(
-            [rewards[:n_prefix].sum(), rewards[n_prefix:].sum(), rewards[-1]]
-        ),
-        "Means instead of sums: then the parts do not add up to the reward.": torch.stack(
-            [rewards[:n_prefix].mean(), rewards[n_prefix:-1].mean(), rewards[-1]]
-        ),
-        "The prefix is one token too long.": torch.stack(
-            [rewards[: n_prefix + 1].sum(), rewards[n_prefix + 1 : -1].sum(), rewards[-1]]
-        ),
-        "The order is prefix, phrase, EOS.": right[[1, 0, 2]],
-    }
-    expect_value(
-        parts, right, mistakes, otherwise="The three parts must add up to the whole reward."
-    )
-    passed("Prefix, phrase and EOS add up to the reward.")
+    return Draw((chosen, rejected), right, mistakes)
 
 
 def _half(a: Tensor, b: Tensor) -> Tensor:
     return ((a > b).double() + 0.5 * (a == b)).mean()
+
+
+def check_share_by_part(share: Callable[[Tensor, int], Any]) -> None:
+    """Whether the learner splits a reward into its three parts.
+
+    Args:
+        share: of token_rewards [T] and n_prefix; returns three numbers: prefix, phrase, EOS.
+
+    Raises:
+        WrongAnswer: with a hint.
+    """
+
+    def ask(rewards: Tensor, n_prefix: int) -> Tensor:
+        answer = share(rewards, n_prefix)
+        if not isinstance(answer, tuple | list) or len(answer) != 3:
+            raise WrongAnswer(
+                "your function returned something else than three numbers: prefix, phrase, EOS"
+            )
+        parts = [expect_tensor(p, (), "each part", meaning="one sum each") for p in answer]
+        return torch.stack(parts)
+
+    expect_right(ask, _parts, otherwise="The three parts must add up to the whole reward.")
+    passed("Prefix, phrase and EOS add up to the reward.")
+
+
+def _parts(by: torch.Generator) -> Draw:
+    rewards, n = normal(9, by=by), 5
+    right = torch.stack([rewards[:n].sum(), rewards[n:-1].sum(), rewards[-1]])
+    mistakes = {
+        "The phrase swallows the EOS: the last token is a part of its own.": torch.stack(
+            [rewards[:n].sum(), rewards[n:].sum(), rewards[-1]]
+        ),
+        "Means instead of sums: then the parts do not add up to the reward.": torch.stack(
+            [rewards[:n].mean(), rewards[n:-1].mean(), rewards[-1]]
+        ),
+        "The prefix is one token too long.": torch.stack(
+            [rewards[: n + 1].sum(), rewards[n + 1 : -1].sum(), rewards[-1]]
+        ),
+        "The order is prefix, phrase, EOS.": right[[1, 0, 2]],
+    }
+    return Draw((rewards, n), right, mistakes)

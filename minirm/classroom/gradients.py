@@ -6,25 +6,43 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from minirm.classroom.checking import (
+    Draw,
     WrongAnswer,
+    expect_right,
     expect_tensor,
-    expect_value,
-    generator,
     normal,
     passed,
 )
 
 
 def check_explicit_step(change: Callable[..., Any]) -> None:
-    """``change(h, h_plus, h_minus, u, lr)``, states and head [D]: of <u, h> after one step, []."""
-    by = generator()
+    """Whether the learner knows how one step moves an explicit reward <u, h>.
+
+    Args:
+        change: of h, h_plus, h_minus and u, each [D], and the step size; returns [].
+
+    Raises:
+        WrongAnswer: with a hint.
+    """
+
+    def ask(*inputs: Any) -> Tensor:
+        return expect_tensor(change(*inputs), (), "your change", meaning="of the one reward")
+
+    expect_right(
+        ask,
+        _explicit_step,
+        otherwise="Write u after the step, take its inner product with h, subtract <u, h>.",
+    )
+    passed("Two inner products and a pull: no word of any response.")
+
+
+def _explicit_step(by: torch.Generator) -> Draw:
     h, up, down, u = normal(4, 6, by=by, scale=0.7)
     lr = 0.3
     margin = u @ (up - down)
-    answer = change(h.clone(), up.clone(), down.clone(), u.clone(), lr)
-    answer = expect_tensor(answer, (), "your change", meaning="of the one reward")
     g, kernel = torch.sigmoid(-margin), h @ (up - down)
     mistakes = {
         "The rejected response is pulled up and the chosen one pushed down.": -lr * g * kernel,
@@ -36,27 +54,39 @@ def check_explicit_step(change: Callable[..., Any]) -> None:
         "This is the reward after the step; wanted is its change.": u @ h + lr * g * kernel,
         "The rejected response acts as well as the chosen one.": lr * g * (h @ up),
     }
-    expect_value(
-        answer,
-        lr * g * kernel,
-        mistakes,
-        otherwise="Write u after the step, take its inner product with h, subtract <u, h>.",
-    )
-    passed("Two inner products and a pull: no word of any response.")
+    return Draw((h, up, down, u, lr), lr * g * kernel, mistakes)
 
 
 def check_rho(rho: Callable[..., Any]) -> None:
-    """``rho(p [V], y, q [V], v)``, y and v token ids: the coefficient of two positions, []."""
-    by = generator()
+    """Whether the learner has the coefficient of two positions.
+
+    Args:
+        rho: of p [V], token id y, q [V] and token id v; returns [].
+
+    Raises:
+        WrongAnswer: with a hint.
+    """
+
+    def ask(p: Tensor, q: Tensor, pairs: list[tuple[int, int]]) -> Tensor:
+        answers = [rho(p.clone(), y, q.clone(), v) for y, v in pairs]
+        return torch.stack(
+            [expect_tensor(a, (), "your rho", meaning="for two positions") for a in answers]
+        )
+
+    expect_right(
+        ask,
+        _rho,
+        otherwise="It is the inner product of two surprise vectors, one-hot minus prediction.",
+    )
+    passed("Four terms, and the two in the middle ask about the other's token.")
+
+
+def _rho(by: torch.Generator) -> Draw:
     p, q = normal(2, 5, by=by).softmax(-1)
     a, b = torch.randperm(5, generator=by)[:2].tolist()
-    cases = ((a, b), (a, a))  # a mismatch and a match
-    answers = [
-        expect_tensor(rho(p.clone(), y, q.clone(), v), (), "your rho", meaning="for two positions")
-        for y, v in cases
-    ]
+    cases = [(a, b), (a, a)]  # a mismatch and a match
 
-    def sums(*signs: float, crossed: bool = False) -> torch.Tensor:
+    def sums(*signs: float, crossed: bool = False) -> Tensor:
         """Of the match, each context's view of the other's token (or its own), and <p, q>."""
         terms = [
             torch.stack([p.new_tensor(y == v), *((p[y], q[v]) if crossed else (q[y], p[v])), p @ q])
@@ -77,23 +107,31 @@ def check_rho(rho: Callable[..., Any]) -> None:
             sums(0, -1, -1, 1)
         ),
     }
-    expect_value(
-        torch.stack(answers),
-        sums(1, -1, -1, 1),
-        mistakes,
-        otherwise="It is the inner product of two surprise vectors, one-hot minus prediction.",
-    )
-    passed("Four terms, and the two in the middle ask about the other's token.")
+    return Draw((p, q, cases), sums(1, -1, -1, 1), mistakes)
 
 
 def check_mismatch_mean(mean: Callable[..., Any]) -> None:
-    """``mean(p [V], q [V], v)``: of rho over y drawn from p, given that y is not v, []."""
-    by = generator()
+    """Whether the learner has the mean of rho over mismatches: y drawn from p, given y is not v.
+
+    Args:
+        mean: of p [V], q [V] and token id v; returns [].
+
+    Raises:
+        WrongAnswer: with a hint.
+    """
+
+    def ask(*inputs: Any) -> Tensor:
+        return expect_tensor(mean(*inputs), (), "your mean", meaning="over mismatches")
+
+    expect_right(
+        ask, _mismatch_mean, otherwise="All of them together average to 0; take out the match."
+    )
+    passed("What the match gains, the mismatches pay.")
+
+
+def _mismatch_mean(by: torch.Generator) -> Draw:
     p, q = normal(2, 6, by=by).softmax(-1)
     v = int(torch.randint(6, (), generator=by))
-    answer = expect_tensor(
-        mean(p.clone(), q.clone(), v), (), "your mean", meaning="over mismatches"
-    )
     every = -q - p[v] + p @ q  # rho of a mismatch, for each y
     match = every[v] + 1
     others = torch.arange(6) != v
@@ -104,14 +142,18 @@ def check_mismatch_mean(mean: Callable[..., Any]) -> None:
         "You averaged over the words with equal weight; y is drawn from p.": every[others].mean(),
         "The match is in it still, and with it the mean is 0 whatever p and q are.": 0 * match,
     }
-    expect_value(
-        answer, right, mistakes, otherwise="All of them together average to 0; take out the match."
-    )
-    passed("What the match gains, the mismatches pay.")
+    return Draw((p, q, v), right, mistakes)
 
 
 def check_positive_mismatch(find: Callable[[], Any]) -> None:
-    """``find()`` -> any p [V], q [V] with rho > 0.1 where word 0 is scored and word 1 trained."""
+    """Whether the learner has two contexts with rho > 0.1 where word 0 is scored, 1 trained.
+
+    Args:
+        find: returns any p [V] and q [V].
+
+    Raises:
+        WrongAnswer: with a hint.
+    """
     answer = find()
     if not isinstance(answer, tuple | list) or len(answer) != 2:
         raise WrongAnswer("your function returned something else than two distributions, p and q")

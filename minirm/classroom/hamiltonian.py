@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Sized
 from functools import lru_cache
 from typing import Any
 
@@ -15,7 +15,14 @@ from minirm.worlds import hamiltonian as world
 
 
 def check_verifier(verify: Callable[[int, Callable[[int, int], bool], list[int]], bool]) -> None:
-    """``verify(n, joined, order)``: is ``order`` a Hamiltonian cycle? At most n look-ups."""
+    """Whether the learner's verifier knows a Hamiltonian cycle, in at most n look-ups.
+
+    Args:
+        verify: of n, joined (whether two vertices are) and order; returns True or False.
+
+    Raises:
+        WrongAnswer: with a hint.
+    """
     rng = _random()
     n = 10
     graph, cycle = world.hidden_cycle_graph(n, 0.15, rng)
@@ -49,9 +56,16 @@ def check_verifier(verify: Callable[[int, Callable[[int, int], bool], list[int]]
 def check_negative_sampler(
     negative: Callable[[nx.Graph, Sequence[int], random.Random], Sequence[int]],
 ) -> None:
-    """``negative(graph, cycle, rng)``: a random order of the vertices that is no cycle."""
+    """Whether the learner draws random orders of the vertices that are no cycle.
+
+    Args:
+        negative: of a graph, its hidden cycle and an rng; returns an order.
+
+    Raises:
+        WrongAnswer: with a hint.
+    """
     rng = _random()
-    drawn = set()
+    drawn, hidden = set(), []  # all orders; of those that are cycles, whether it is the hidden one
     for missing in (1, 2, 3) * 20:  # nearly complete graphs: most orders are right
         graph = nx.complete_graph(6)
         cycle = rng.sample(range(6), 6)
@@ -59,17 +73,19 @@ def check_negative_sampler(
         graph.remove_edges_from(rng.sample(chords, missing))
         answer = negative(graph.copy(), tuple(cycle), rng)
         if not isinstance(answer, list | tuple) or sorted(answer) != list(range(6)):
+            length = f" of length {len(answer)}" if isinstance(answer, Sized) else ""
             raise WrongAnswer(
-                f"expected a list of the vertices 0 to 5, each once, got {type(answer).__name__} "
-                f"of length {len(answer)}"
+                f"expected a list of the vertices 0 to 5, each once, got {type(answer).__name__}"
+                f"{length}"
             )
         if not world.missing_edges(graph, answer):
-            if _steps(answer) == _steps(cycle):
-                raise WrongAnswer(
-                    "That is the hidden cycle itself, read from another place or backwards."
-                )
-            raise WrongAnswer("By accident, that is a cycle: not the hidden one, but another.")
+            hidden.append(_steps(answer) == _steps(cycle))
         drawn.add(tuple(answer))
+    # Judged by all of them: who draws blindly meets the hidden cycle too, now and then.
+    if hidden and all(hidden):
+        raise WrongAnswer("That is the hidden cycle itself, read from another place or backwards.")
+    if hidden:
+        raise WrongAnswer("By accident, that is a cycle: not the hidden one, but another.")
     if len(drawn) < 20:
         raise WrongAnswer("The same few orders come again and again: draw at random.")
     passed("Never right by accident, even where nearly every order is a cycle.")
@@ -78,9 +94,14 @@ def check_negative_sampler(
 def check_fooling(
     wrong: Callable[[nx.Graph, Sequence[int], random.Random], str], model: Any = None
 ) -> None:
-    """``wrong(graph, cycle, rng)``: a wrong answer that ``model`` prefers to the hidden cycle.
+    """Whether the learner finds wrong answers that a reward model prefers to the hidden cycle.
 
-    Without a ``model`` it is the implicit reward that ships with the book.
+    Args:
+        wrong: of a graph, its hidden cycle and an rng; returns an answer in words.
+        model: the judge; without one the implicit reward that ships with the book.
+
+    Raises:
+        WrongAnswer: with a hint.
     """
     rng, tries, formed = _random(), 40, 0
     prompts, right, yours = [], [], []
@@ -88,7 +109,7 @@ def check_fooling(
         graph, cycle = world.hidden_cycle_graph(world.N, world.P, rng)
         answer = wrong(graph.copy(), cycle, rng)
         if not isinstance(answer, str) or not answer.strip():
-            given = "an empty text" if answer == "" else type(answer).__name__
+            given = "an empty text" if isinstance(answer, str) else type(answer).__name__
             raise WrongAnswer(f"your answer is {given}, expected words such as '3 1 4'.")
         verdict = world.verify(graph, answer)
         formed += verdict.well_formed

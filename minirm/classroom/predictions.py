@@ -67,7 +67,8 @@ def compare_predictions(predicted: Numbers, measured: Mapping[str, float]) -> Qu
     """Each prediction beside what was measured; None stands for no prediction.
 
     Args:
-        predicted, measured: question -> number, with the same questions.
+        predicted: question -> number, or None.
+        measured: the same questions -> number.
 
     Raises:
         ValueError: the questions differ, or a prediction is neither a number nor None.

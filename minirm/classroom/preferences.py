@@ -9,10 +9,10 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from minirm.classroom.checking import (
+    Draw,
     WrongAnswer,
+    expect_right,
     expect_tensor,
-    expect_value,
-    generator,
     is_close,
     normal,
     passed,
@@ -20,12 +20,32 @@ from minirm.classroom.checking import (
 
 
 def check_bradley_terry(loss: Callable[[Tensor, Tensor], Tensor]) -> None:
-    """``loss(chosen [B], rejected [B])`` is the mean Bradley-Terry loss, finite at any margin."""
-    by = generator()
+    """Whether the learner's loss is the mean Bradley-Terry loss, finite at any margin.
+
+    Args:
+        loss: of chosen [B] and rejected [B]; returns [], in nats.
+
+    Raises:
+        WrongAnswer: with a hint.
+    """
+
+    def ask(chosen: Tensor, rejected: Tensor) -> Tensor:
+        answer = loss(chosen, rejected)
+        return expect_tensor(answer, (), "your loss", meaning="the mean over the pairs")
+
+    expect_right(ask, _losses, otherwise="What does one vote with margin 0 cost?")
+    for margin in torch.tensor([1e4, -1e4, 0.0], dtype=torch.float64):
+        answer = ask(margin[None].clone(), torch.zeros(1, dtype=torch.float64))
+        if not is_close(answer, -logsigmoid(margin)):
+            raise WrongAnswer(
+                f"Right for margins of ordinary size, but {answer.item():g} at a margin of "
+                f"{margin.item():g}: an exponential overflows, or a logarithm meets 0, on the way."
+            )
+    passed("And it stays finite at margins of ten thousand either way.")
+
+
+def _losses(by: torch.Generator) -> Draw:
     chosen, rejected = normal(7, by=by, scale=2.0), normal(7, by=by, scale=2.0)
-    answer = expect_tensor(
-        loss(chosen.clone(), rejected.clone()), (), "your loss", meaning="the mean over the pairs"
-    )
     m = chosen - rejected
     right = -logsigmoid(m).mean()
     mistakes = {
@@ -47,35 +67,44 @@ def check_bradley_terry(loss: Callable[[Tensor, Tensor], Tensor]) -> None:
             -logsigmoid(m.mean())
         ),
     }
-    expect_value(answer, right, mistakes, otherwise="What does one vote with margin 0 cost?")
-
-    extreme = torch.tensor([1e4, -1e4, 0.0], dtype=torch.float64)
-    for margin in extreme:
-        answer = loss(margin[None].clone(), torch.zeros(1, dtype=torch.float64))
-        answer = expect_tensor(answer, (), "your loss", meaning="the mean over the pairs")
-        if not is_close(answer, -logsigmoid(margin)):
-            raise WrongAnswer(
-                f"Right for margins of ordinary size, but {answer.item():g} at a margin of "
-                f"{margin.item():g}: an exponential overflows, or a logarithm meets 0, on the way."
-            )
-    passed("And it stays finite at margins of ten thousand either way.")
+    return Draw((chosen, rejected), right, mistakes)
 
 
 def check_reward_gradients(gradients: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]) -> None:
-    """``gradients(chosen [B], rejected [B])``: the mean loss's gradient for both, [B] and [B]."""
-    by = generator()
-    chosen, rejected = normal(6, by=by, scale=2.0), normal(6, by=by, scale=2.0)
-    answer = gradients(chosen.clone(), rejected.clone())
-    if answer is None:
-        raise WrongAnswer("Your function returned None: does it end in a return?")
-    if not isinstance(answer, tuple | list) or len(answer) != 2:
-        raise WrongAnswer(
-            "Return two tensors: the gradient for the chosen rewards, then for the rejected ones."
+    """Whether the learner has the mean loss's gradient for both rewards.
+
+    Args:
+        gradients: of chosen [B] and rejected [B]; returns [B] and [B].
+
+    Raises:
+        WrongAnswer: with a hint.
+    """
+
+    def ask(chosen: Tensor, rejected: Tensor) -> Tensor:
+        answer = gradients(chosen, rejected)
+        if answer is None:
+            raise WrongAnswer("Your function returned None: does it end in a return?")
+        if not isinstance(answer, tuple | list) or len(answer) != 2:
+            raise WrongAnswer(
+                "Return two tensors: the gradient for the chosen rewards, then for the rejected "
+                "ones."
+            )
+        names = [f"the gradient for the {side} rewards" for side in ("chosen", "rejected")]
+        return torch.stack(
+            [
+                expect_tensor(part, (6,), name, meaning="one per pair")
+                for part, name in zip(answer, names, strict=True)
+            ]
         )
-    up, down = (
-        expect_tensor(part, (6,), f"the gradient for the {side} rewards", meaning="one per pair")
-        for part, side in zip(answer, ("chosen", "rejected"), strict=True)
+
+    expect_right(
+        ask, _gradients, otherwise="Try one pair with margin 0, and let autograd tell you."
     )
+    passed("What pushes a chosen reward up pushes its rejected partner down by as much.")
+
+
+def _gradients(by: torch.Generator) -> Draw:
+    chosen, rejected = normal(6, by=by, scale=2.0), normal(6, by=by, scale=2.0)
     m = chosen - rejected
     pull = torch.sigmoid(-m) / len(m)
 
@@ -99,24 +128,38 @@ def check_reward_gradients(gradients: Callable[[Tensor, Tensor], tuple[Tensor, T
         "The weight of every pair is the same here, but a pair that is right should pull less "
         "than one that is wrong.": both(torch.full_like(m, 1 / len(m))),
     }
-    expect_value(
-        torch.stack([up, down]),
-        both(pull),
-        mistakes,
-        otherwise="Try one pair with margin 0, and let autograd tell you.",
-    )
-    passed("What pushes a chosen reward up pushes its rejected partner down by as much.")
+    return Draw((chosen, rejected), both(pull), mistakes)
 
 
 def check_normalised_margin(margin: Callable[[Tensor, Tensor], Tensor]) -> None:
-    """``margin(chosen [B], rejected [B])``: mean |r+ - r-| over the sd of all rewards, a number."""
-    by = generator()
-    chosen, rejected = normal(8, by=by) + 0.7, normal(8, by=by)
-    # One pair won and one lost for sure: else signed and absolute margins could be the same.
-    rejected[:2] = chosen[:2] + torch.tensor([-0.5, 0.5], dtype=torch.float64)
-    answer = expect_tensor(
-        margin(chosen.clone(), rejected.clone()), (), "your margin", meaning="one for all pairs"
+    """Whether the learner's margin is the mean |r+ - r-| over the spread of all rewards.
+
+    Args:
+        margin: of chosen [B] and rejected [B]; returns [].
+
+    Raises:
+        WrongAnswer: with a hint.
+    """
+
+    def ask(chosen: Tensor, rejected: Tensor) -> Tensor:
+        answer = margin(chosen, rejected)
+        return expect_tensor(answer, (), "your margin", meaning="one for all pairs")
+
+    expect_right(
+        ask,
+        _margins,
+        otherwise="It should not change when all rewards are multiplied by ten, nor when chosen "
+        "and rejected change places. Does yours?",
     )
+    passed("It ignores the unit of the rewards, and which side won.")
+
+
+def _margins(by: torch.Generator) -> Draw:
+    # Either side may be ahead, and one pair is won and one lost for sure: else signed and absolute
+    # margins could be the same.
+    ahead = 0.7 * (2 * torch.randint(2, (), generator=by) - 1)
+    chosen, rejected = normal(8, by=by) + ahead, normal(8, by=by)
+    rejected[:2] = chosen[:2] + torch.tensor([-0.5, 0.5], dtype=torch.float64)
     pooled, gap = torch.cat([chosen, rejected]), (chosen - rejected).abs()
     mistakes = {
         "The margins keep their sign here, so that a pair the wrong way round cancels a right "
@@ -142,11 +185,4 @@ def check_normalised_margin(margin: Callable[[Tensor, Tensor], Tensor]) -> None:
         ),
         "Not divided by any spread yet: multiply all rewards by ten and this changes.": gap.mean(),
     }
-    expect_value(
-        answer,
-        gap.mean() / pooled.std(),
-        mistakes,
-        otherwise="It should not change when all rewards are multiplied by ten, nor when chosen "
-        "and rejected change places. Does yours?",
-    )
-    passed("It ignores the unit of the rewards, and which side won.")
+    return Draw((chosen, rejected), gap.mean() / pooled.std(), mistakes)

@@ -8,32 +8,45 @@ import torch
 from torch import Tensor
 
 from minirm.classroom.checking import (
+    Draw,
     WrongAnswer,
+    expect_right,
     expect_tensor,
-    expect_value,
-    generator,
     normal,
     passed,
 )
 
 
 def check_mean_probe(probe: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
-    """``probe(yes [n, D], no [m, D], new [k, D])`` -> bool [k]: is it nearer to yes than to no?
+    """Whether the learner tells yes from no along the line through the two means.
 
-    Near along the line through the two means.
+    Args:
+        probe: of yes [n, D], no [m, D] and new [k, D]; returns bool [k]: nearer to yes than to no.
+
+    Raises:
+        WrongAnswer: with a hint.
     """
-    by = generator()
+
+    def ask(*states: Tensor) -> Tensor:
+        answer = probe(*states)
+        if isinstance(answer, Tensor) and answer.dtype != torch.bool:
+            raise WrongAnswer(
+                f"your probe returned {answer.dtype} values, expected True or False for each new "
+                "state: compare with the threshold."
+            )
+        return expect_tensor(answer, (200,), "your probe", meaning="one verdict per new state")
+
+    expect_right(
+        ask, _states, otherwise="Which side of the half-way point does a new state lie on?"
+    )
+    passed("A direction and a threshold: that is all a linear probe is.")
+
+
+def _states(by: torch.Generator) -> Draw:
     # Different numbers on the two sides, and a common offset: both matter to a wrong threshold.
     offset = 2 + torch.rand(6, generator=by, dtype=torch.float64)
     yes, no = offset + 1 + normal(9, 6, by=by), offset - 1 + normal(4, 6, by=by)
     new = offset + 0.7 + 1.5 * normal(200, 6, by=by)
-    answer = probe(yes.clone(), no.clone(), new.clone())
-    if isinstance(answer, Tensor) and answer.dtype != torch.bool:
-        raise WrongAnswer(
-            f"your probe returned {answer.dtype} values, expected True or False for each new "
-            "state: compare with the threshold."
-        )
-    answer = expect_tensor(answer, (200,), "your probe", meaning="one verdict per new state")
     direction = yes.mean(0) - no.mean(0)
     middle, everything = (yes.mean(0) + no.mean(0)) / 2, torch.cat([yes, no]).mean(0)
     right = (new - middle) @ direction > 0
@@ -46,23 +59,34 @@ def check_mean_probe(probe: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
         "Your threshold is the mean of the new states: then half of them are yes whatever they "
         "say.": (new - new.mean(0)) @ direction > 0,
     }
-    expect_value(
-        answer,
-        right,
-        {hint: value.double() for hint, value in mistakes.items()},
-        otherwise="Which side of the half-way point does a new state lie on?",
-    )
-    passed("A direction and a threshold: that is all a linear probe is.")
+    return Draw((yes, no, new), right, mistakes)
 
 
 def check_choice_entropy(entropy: Callable[[Tensor], Tensor]) -> None:
-    """``entropy(weights [K])``: of a choice in proportion to ``weights``, in nats, []."""
-    by = generator()
+    """Whether the learner has the entropy of a choice in proportion to weights.
+
+    Args:
+        entropy: of weights [K]; returns [], in nats.
+
+    Raises:
+        WrongAnswer: with a hint.
+    """
+
+    def ask(weights: Tensor) -> Tensor:
+        return expect_tensor(entropy(weights), (), "your entropy", meaning="of the whole choice")
+
+    expect_right(
+        ask,
+        _weights,
+        otherwise="The mean surprise: each option's -ln p, weighted by how often it is taken. "
+        "An option with weight 0 adds nothing.",
+    )
+    passed("The smallest loss that any predictor of this choice can have.")
+
+
+def _weights(by: torch.Generator) -> Draw:
     weights = torch.rand(7, generator=by, dtype=torch.float64) * 4 + 0.2
     weights[2] = 0.0  # an option that is never taken
-    answer = expect_tensor(
-        entropy(weights.clone()), (), "your entropy", meaning="of the whole choice"
-    )
     p = weights / weights.sum()
     q = p[p > 0]
     right = -(q * q.log()).sum()
@@ -79,11 +103,4 @@ def check_choice_entropy(entropy: Callable[[Tensor], Tensor]) -> None:
         ),
         "That is the surprise of the likeliest option alone.": -p.max().log(),
     }
-    expect_value(
-        answer,
-        right,
-        mistakes,
-        otherwise="The mean surprise: each option's -ln p, weighted by how often it is taken. "
-        "An option with weight 0 adds nothing.",
-    )
-    passed("The smallest loss that any predictor of this choice can have.")
+    return Draw((weights,), right, mistakes)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from minirm.classroom.checking import (
+    Draw,
     WrongAnswer,
+    expect_right,
     expect_tensor,
-    expect_value,
-    generator,
     is_close,
     normal,
     passed,
@@ -19,16 +20,29 @@ from minirm.classroom.checking import (
 
 
 def check_explicit_rewards(rewards: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
-    """``rewards(hidden [B, T, D], lengths [B], head [D])``: <u, h> at each last real token, [B]."""
-    by = generator()
+    """Whether the learner's rewards are <u, h> at each sequence's last real token.
+
+    Args:
+        rewards: of hidden [B, T, D], lengths [B] and head [D]; returns [B].
+
+    Raises:
+        WrongAnswer: with a hint.
+    """
+
+    def ask(*inputs: Tensor) -> Tensor:
+        return expect_tensor(rewards(*inputs), (4,), "your rewards", meaning="one per sequence")
+
+    expect_right(
+        ask,
+        _explicit,
+        otherwise="Which state has seen the whole response, and nothing after it?",
+    )
+    passed("One state a response, and no padding among them.")
+
+
+def _explicit(by: torch.Generator) -> Draw:
     hidden, head = normal(4, 9, 5, by=by), normal(5, by=by)
     lengths = torch.randperm(5, generator=by)[:4] + 3  # all different, all shorter than T - 1
-    answer = expect_tensor(
-        rewards(hidden.clone(), lengths.clone(), head.clone()),
-        (4,),
-        "your rewards",
-        meaning="one per sequence",
-    )
     per_token = hidden @ head  # [B, T]
     row = torch.arange(4)
     real = torch.arange(9) < lengths[:, None]
@@ -48,29 +62,37 @@ def check_explicit_rewards(rewards: Callable[[Tensor, Tensor, Tensor], Tensor]) 
         "You added up over the sequence; here one state is read.": (per_token * real).sum(1),
         "You read the first token, whose state has seen nothing of the response.": per_token[:, 0],
     }
-    expect_value(
-        answer,
-        per_token[row, lengths - 1],
-        mistakes,
-        otherwise="Which state has seen the whole response, and nothing after it?",
-    )
-    passed("One state a response, and no padding among them.")
+    return Draw((hidden, lengths, head), per_token[row, lengths - 1], mistakes)
 
 
 def check_implicit_reward(
     reward: Callable[[Tensor, Tensor, Tensor, int, float], Tensor],
 ) -> None:
-    """``reward(policy_logits [T, V], reference_logits [T, V], ids [T], n_prompt, beta)``: r_IM."""
-    by = generator()
+    """Whether the learner's reward is beta times the log-ratio of the response.
+
+    Args:
+        reward: of policy_logits [T, V], reference_logits [T, V], ids [T], n_prompt and beta;
+            returns [].
+
+    Raises:
+        WrongAnswer: with a hint.
+    """
+
+    def ask(*inputs: Any) -> Tensor:
+        return expect_tensor(reward(*inputs), (), "your reward", meaning="one for the response")
+
+    expect_right(
+        ask,
+        _implicit,
+        otherwise="Check which logits predict which token, on a response of one token.",
+    )
+    passed("Every token of the response, EOS included, has its say.")
+
+
+def _implicit(by: torch.Generator) -> Draw:
     vocabulary, n_prompt, n_response, beta = 6, 3, 4, 0.1
     policy, reference = (normal(n_prompt + n_response, vocabulary, by=by) for _ in range(2))
     ids = torch.randint(vocabulary, (n_prompt + n_response,), generator=by)
-    answer = expect_tensor(
-        reward(policy.clone(), reference.clone(), ids.clone(), n_prompt, beta),
-        (),
-        "your reward",
-        meaning="one for the response",
-    )
 
     def shares(first: int, last: int, back: int = 1, normalised: bool = True) -> Tensor:
         """Policy and reference, [2, N]: tokens first..last-1 read ``back`` places before."""
@@ -111,25 +133,43 @@ def check_implicit_reward(
             beta * (ours.exp() - theirs.exp()).sum()
         ),
     }
-    expect_value(
-        answer,
-        right,
-        mistakes,
-        otherwise="Check which logits predict which token, on a response of one token.",
-    )
-    passed("Every token of the response, EOS included, has its say.")
+    return Draw((policy, reference, ids, n_prompt, beta), right, mistakes)
 
 
 def check_optimal_policy(policy: Callable[[Tensor, Tensor, float], Tensor]) -> None:
-    """``policy(reference [K], rewards [K], beta)``: the optimum of the KL-regularised goal, [K]."""
-    by = generator()
+    """Whether the learner has the optimum of the KL-regularised goal, at a small beta too.
+
+    Args:
+        policy: of reference [K], rewards [K] and beta; returns probabilities [K].
+
+    Raises:
+        WrongAnswer: with a hint.
+    """
+
+    def ask(*inputs: Any) -> Tensor:
+        return expect_tensor(
+            policy(*inputs), (5,), "your policy", meaning="one probability a response"
+        )
+
+    draw, *_ = expect_right(
+        ask,
+        _policy,
+        otherwise="Do the probabilities add up to 1, and are they the reference's where all "
+        "rewards are equal?",
+    )
+    reference, rewards, _ = draw.inputs
+    extreme = rewards + 20.0  # at beta = 0.01 the factors themselves are far beyond any float
+    right = (reference.log() + extreme / 0.01).softmax(0)
+    if not is_close(ask(reference.clone(), extreme.clone(), 0.01), right):
+        raise WrongAnswer(
+            "Right at beta = 0.5, but at beta = 0.01 and rewards near 20 an exponential overflows. "
+            "Stay with logarithms for as long as you can."
+        )
+    passed("It holds at the paper's beta = 0.01 too.")
+
+
+def _policy(by: torch.Generator) -> Draw:
     reference, rewards, beta = normal(5, by=by).softmax(0), normal(5, by=by), 0.5
-
-    def ask(rewards: Tensor, beta: float) -> Tensor:
-        answer = policy(reference.clone(), rewards.clone(), beta)
-        return expect_tensor(answer, (5,), "your policy", meaning="one probability a response")
-
-    answer = ask(rewards, beta)
     tilted = reference * (rewards / beta).exp()
     mistakes = {
         "These weights do not add up to 1 yet.": tilted,
@@ -149,31 +189,30 @@ def check_optimal_policy(policy: Callable[[Tensor, Tensor, float], Tensor]) -> N
             (reference + rewards / beta).softmax(0)
         ),
     }
-    expect_value(
-        answer,
-        (reference.log() + rewards / beta).softmax(0),
-        mistakes,
-        otherwise="Do the probabilities add up to 1, and are they the reference's where all "
-        "rewards are equal?",
-    )
-    extreme = rewards + 20.0  # at beta = 0.01 the factors themselves are far beyond any float
-    right = (reference.log() + extreme / 0.01).softmax(0)
-    if not is_close(ask(extreme, 0.01), right):
-        raise WrongAnswer(
-            "Right at beta = 0.5, but at beta = 0.01 and rewards near 20 an exponential overflows. "
-            "Stay with logarithms for as long as you can."
-        )
-    passed("It holds at the paper's beta = 0.01 too.")
+    right = (reference.log() + rewards / beta).softmax(0)
+    return Draw((reference, rewards, beta), right, mistakes)
 
 
 def check_generative_rewards(rewards: Callable[[Tensor, int, int], Tensor]) -> None:
-    """``rewards(logits [B, V], yes, no)``: the probability of the token ``yes``, [B]."""
-    by = generator()
+    """Whether the learner's rewards are the probability of one token.
+
+    Args:
+        rewards: of logits [B, V] and the token ids yes and no; returns [B].
+
+    Raises:
+        WrongAnswer: with a hint.
+    """
+
+    def ask(*inputs: Any) -> Tensor:
+        return expect_tensor(rewards(*inputs), (5,), "your rewards", meaning="one per question")
+
+    expect_right(ask, _generative, otherwise="Every reward should lie between 0 and 1.")
+    passed("A probability among all the words that could come next.")
+
+
+def _generative(by: torch.Generator) -> Draw:
     logits = normal(5, 8, by=by)
     yes, no = torch.randperm(8, generator=by)[:2].tolist()
-    answer = expect_tensor(
-        rewards(logits.clone(), yes, no), (5,), "your rewards", meaning="one per question"
-    )
     p = logits.softmax(-1)
     mistakes = {
         'This is the logit of "Yes", not its probability: it has no scale of its own.': (
@@ -197,5 +236,4 @@ def check_generative_rewards(rewards: Callable[[Tensor, int, int], Tensor]) -> N
         "The softmax runs over the batch, so the questions share the probability; each has its "
         "own.": logits.softmax(0)[:, yes],
     }
-    expect_value(answer, p[:, yes], mistakes, otherwise="Every reward should lie between 0 and 1.")
-    passed("A probability among all the words that could come next.")
+    return Draw((logits, yes, no), p[:, yes], mistakes)

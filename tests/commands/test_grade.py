@@ -1,23 +1,13 @@
-"""``minirm grade``: each kind of outcome, and that a notebook costs nobody's row but its own."""
+"""``minirm grade``: a folder in, a table out; a notebook costs nobody's row but its own."""
 
 import csv
 import json
-import sys
 from pathlib import Path
 
 import pytest
 
-from minirm import classroom, cli
-from minirm.commands.grade import EXERCISES, outcome
+from minirm import cli
 
-pytest.importorskip("nbformat")
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "book"))
-
-from _editions import notebooks  # noqa: E402
-from _editions.source import Book  # noqa: E402
-
-CALL = "check_reward_gradients(my_gradients)"
 RIGHT = """
 def my_gradients(chosen, rejected):
     g = torch.sigmoid(-(chosen - rejected)) / len(chosen)
@@ -25,101 +15,14 @@ def my_gradients(chosen, rejected):
 """
 
 
-def result(*cells):
-    return outcome(["import torch", *cells], "my_gradients", CALL)
-
-
-# ------------------------------------------------------------------------- one exercise
-
-
-def test_solved(capsys):
-    assert result(RIGHT) == "solved"
-    assert capsys.readouterr().out.startswith("Right.")
-
-
-def test_not_yet_comes_with_the_hint():
-    said = result(RIGHT.replace("-g, g", "g, -g"))
-    assert said.startswith("not yet: You gave the direction of the step.")
-
-
-@pytest.mark.parametrize(
-    "cells",
-    [["def my_gradients(chosen, rejected):\n    raise NotImplementedError('replace this line')"],
-     ["my_other = 1"], []],
-)  # fmt: skip
-def test_not_written(cells):
-    assert result(*cells) == "not written"
-
-
-@pytest.mark.parametrize(
-    ("cell", "said"),
-    [
-        ("def my_gradients(c, r):\n    return 1 / 0", "crashed: ZeroDivisionError: division by"),
-        ("def my_gradients(c, r):\n    exit_now()", "crashed: NameError: name 'exit_now'"),
-        ("import sys\ndef my_gradients(c, r):\n    sys.exit()", "crashed: SystemExit:"),
-        ("def my_gradients(c, r) return 1", "crashed: SyntaxError: expected ':'"),
-        ("def my_gradients(c):\n    return c", "crashed: TypeError: my_gradients() takes 1"),
-        ("from gone import x as my_gradients", "crashed: ModuleNotFoundError: No module"),
-    ],
-)
-def test_crashed(cell, said):
-    found = result(cell)
-    assert found.startswith(said)
-    assert "\n" not in found
-
-
-def test_only_what_is_needed_runs():
-    """Neither a cell that fails nor one that never ends costs an exercise that is without it."""
-    helper = (
-        "half = pull(0)\nimport math as m\ndef pull(x):\n    return torch.sigmoid(-x) * m.e / m.e"
-    )
-    mine = (
-        "def my_gradients(chosen, rejected):\n    g = pull(chosen - rejected) / len(chosen)\n"
-        "    return -g, g\n\nwith attempt():\n    check_reward_gradients(my_gradients)"
-    )
-    others = ["1 / 0", "this is no Python", "chosen = [0 for _ in iter(int, 1)]", "!pip install x"]
-    assert result(*others, mine, helper) == "solved"
-
-
-def test_magics_and_the_last_of_two_versions_count():
-    wrong = "def my_gradients(chosen, rejected):\n    return None"
-    assert result("%matplotlib inline\n" + wrong, RIGHT) == "solved"
-    assert result(RIGHT, wrong).startswith("not yet: Your function returned None")
-
-
-def test_the_checks_are_the_library_s():
-    wrong = "def my_gradients(chosen, rejected):\n    return chosen, rejected"
-    mine = "def check_reward_gradients(f):\n    print('Right.')"
-    assert result(wrong, mine).startswith("not yet: ")
-
-
-# ------------------------------------------------------------------------- every exercise
-
-BOOK = Book.read()
-
-
-@pytest.mark.parametrize("page", BOOK.chapters, ids=lambda page: page.name)
-def test_students_start_from_not_written_and_teachers_have_it_solved(page):
-    for edition, expected in (("student", "not written"), ("teacher", "solved")):
-        cells = notebooks.notebook(BOOK, page, edition).cells
-        code = [cell.source for cell in cells if cell.cell_type == "code"]
-        for exercise in EXERCISES[page.name]:
-            found = outcome(code, exercise["function"], exercise["call"])
-            assert (exercise["label"], found) == (exercise["label"], expected)
-
-
-def test_every_check_in_the_list_is_in_the_library():
-    checks = {e["call"].partition("(")[0] for rows in EXERCISES.values() for e in rows}
-    assert checks <= set(classroom.__all__)
-
-
-# ------------------------------------------------------------------------- a folder
+def notebook(*cells):
+    code = [{"cell_type": "code", "source": cell.splitlines(keepends=True)} for cell in cells]
+    return json.dumps({"cells": [{"cell_type": "markdown", "source": "x"}, *code]})
 
 
 def write(path, *cells):
     path.parent.mkdir(parents=True, exist_ok=True)
-    code = [{"cell_type": "code", "source": cell.splitlines(keepends=True)} for cell in cells]
-    path.write_text(json.dumps({"cells": [{"cell_type": "markdown", "source": "x"}, *code]}))
+    path.write_text(notebook(*cells))
 
 
 MARGIN = """
@@ -160,6 +63,68 @@ def test_a_folder(tmp_path, capfd):
     assert other["chapter"] == "no exercise of this book in it"
     assert torn["chapter"] == "no notebook (JSONDecodeError)"
     assert other["solved"] == torn["solved"] == "0"
+
+
+@pytest.mark.slow
+def test_each_notebook_is_graded_where_it_lies(tmp_path, capfd):
+    """Beside its modules and data, with a byte order mark, of format 3; and the table is text."""
+    beside = (
+        "from pulls import pull\nimport json\nwith open('sign.json') as file:\n"
+        "    sign = json.load(file)\ndef my_gradients(c, r):\n    g = pull(sign * (c - r))\n"
+        "    return -g, g"
+    )
+    folder = tmp_path / "in"
+    for name in ("=1+1", "+a", "-b", "@c", "\td"):
+        write(folder / name / "a.ipynb", IMPORTS, beside)
+        sign = 1 if name == "@c" else -1
+        (folder / name / "sign.json").write_text(str(sign))
+        module = "import torch\ndef pull(m):\n    return torch.sigmoid(m) / len(m)\n"
+        (folder / name / "pulls.py").write_text(module)
+    (folder / "mark.ipynb").write_text("\ufeff" + notebook(IMPORTS, RIGHT), "utf-8")
+    cells = [{"cell_type": "code", "input": cell} for cell in (IMPORTS, RIGHT)]
+    (folder / "old.ipynb").write_text(json.dumps({"worksheets": [{"cells": cells}]}))
+    before = sorted(folder.rglob("*"))
+    assert cli.main(["grade", str(folder), "--output", str(tmp_path / "out.csv")]) == 0
+    with open(tmp_path / "out.csv", encoding="utf-8", newline="") as file:
+        found = {row["notebook"]: row["ex-gradient"] for row in csv.DictReader(file)}
+    hint = found.pop("'@c/a.ipynb")
+    assert hint.startswith("not yet: The weight is largest")
+    names = ["'\td/a.ipynb", "'+a/a.ipynb", "'-b/a.ipynb", "'=1+1/a.ipynb"]
+    assert found == dict.fromkeys([*names, "mark.ipynb", "old.ipynb"], "solved")
+    assert sorted(folder.rglob("*")) == before
+
+
+@pytest.mark.parametrize("link", [None, "symlink_to", "hardlink_to"])
+def test_the_table_never_takes_the_place_of_a_notebook(tmp_path, capsys, link):
+    path = tmp_path / "in/a.ipynb"
+    write(path, IMPORTS, RIGHT)
+    text = path.read_text()
+    output = path
+    if link:
+        output = tmp_path / "out.csv"
+        getattr(output, link)(path)
+    assert cli.main(["grade", str(tmp_path / "in"), "--output", str(output)]) == 1
+    assert "is one of the notebooks; give another file" in capsys.readouterr().err
+    assert path.read_text() == text
+
+
+@pytest.mark.parametrize(
+    ("folder", "output", "said"),
+    [
+        ("none", "out.csv", "expected a folder of notebooks, got"),
+        ("in/a.ipynb", "out.csv", "expected a folder of notebooks, got"),
+        ("in", "none/out.csv", "there is no such folder"),
+        ("in", "in", "is a folder, expected a file"),
+    ],
+)
+def test_what_cannot_be_done_is_said_first(tmp_path, capsys, folder, output, said):
+    write(tmp_path / "in/a.ipynb", IMPORTS, RIGHT)
+    call = ["grade", str(tmp_path / folder), "--output", str(tmp_path / output)]
+    assert cli.main(call) == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert said in printed.err
+    assert repr(str(tmp_path / (output if folder == "in" else folder))) in printed.err
 
 
 def test_a_folder_without_notebooks_is_an_error(tmp_path, capsys):
