@@ -2,7 +2,6 @@
 
 import ast
 import re
-import tomllib
 
 import pytest
 import yaml

@@ -75,7 +75,7 @@ def test_hidden_states_are_those_after_the_final_norm(architecture):
     torch.testing.assert_close(hidden_states(model, rows), whole)
 
 
-def test_t11_sums_are_in_float32_whatever_the_logits():
+def test_sums_are_in_float32_whatever_the_logits():
     logits = torch.randn(4, 1000, dtype=torch.float64) * 5
     target = torch.arange(4)
     exact = logits.log_softmax(-1)[range(4), target]
@@ -89,7 +89,7 @@ def test_t11_sums_are_in_float32_whatever_the_logits():
     assert pick_logprobs(logits, target).dtype == torch.float64
 
 
-def test_t02_rows_hold_every_token_of_every_sequence_and_nothing_else():
+def test_rows_hold_every_token_of_every_sequence_and_nothing_else():
     rows = plain_rows(SEQUENCES, pad_token_id=0)
     flat = rows.input_ids.flatten()
     assert len(rows.target) == sum(len(s.response) for s in SEQUENCES)
@@ -161,7 +161,7 @@ def test_a_frozen_head_gets_no_gradient_and_costs_none():
     assert weight.grad is not None
 
 
-def test_t11_linear_logprobs_are_stable_where_logits_are_huge():
+def test_linear_logprobs_are_stable_where_logits_are_huge():
     (states, weight, _), target = head_and_states(torch.float32, spread=100.0)
     values = linear_logprobs(states, weight, None, target)
     values.sum().backward()
@@ -169,7 +169,7 @@ def test_t11_linear_logprobs_are_stable_where_logits_are_huge():
     assert weight.grad.isfinite().all()
 
 
-def test_t11_half_precision_states_give_float32_sums_and_autocast_does_the_same():
+def test_half_precision_states_give_float32_sums_and_autocast_does_the_same():
     (states, weight, bias), target = head_and_states(torch.float32)
     halves = [leaf.detach().bfloat16().requires_grad_() for leaf in (states, weight, bias)]
     direct = linear_logprobs(*halves, target)
@@ -210,7 +210,7 @@ def test_where_memory_is_short_no_tensor_holds_more_than_a_chunk_of_logits():
 
 
 @pytest.mark.parametrize("architecture", [*ARCHITECTURES, "gemma2"])
-def test_t19_response_logprobs_are_those_of_the_whole_model(architecture):
+def test_response_logprobs_are_those_of_the_whole_model(architecture):
     model = tiny(architecture, **({"tie_word_embeddings": True} if architecture == "llama" else {}))
     rows = plain_rows(SEQUENCES, 0)
     whole = model(input_ids=rows.input_ids).logits.flatten(0, 1)[rows.source]
@@ -227,7 +227,7 @@ class Scaled(torch.nn.Linear):
 
 
 @pytest.mark.parametrize("case", ["bias", "hook", "another class"])
-def test_t19_a_head_with_a_bias_or_a_hook_or_of_another_class_is_respected(case):
+def test_a_head_with_a_bias_or_a_hook_or_of_another_class_is_respected(case):
     rows, model = plain_rows(SEQUENCES, 0), tiny()
     plain = response_logprobs(model, rows)
     head = model.get_output_embeddings()
@@ -251,7 +251,7 @@ def test_ordinary_models_have_a_linear_head(architecture):
     assert has_linear_head(tiny(architecture))
 
 
-def test_t19_a_soft_cap_is_noticed_even_where_the_logits_are_still_small():
+def test_a_soft_cap_is_noticed_even_where_the_logits_are_still_small():
     assert not has_linear_head(tiny("gemma2", initializer_range=0.02))
     assert has_linear_head(tiny("gemma2", final_logit_softcapping=None))
 
@@ -289,7 +289,7 @@ def test_a_model_that_predicts_no_tokens_is_no_language_model():
 
 
 @pytest.mark.parametrize(("n", "size"), [(1, 1), (7, 3), (8, 4), (5, 100)])
-def test_t23_an_epoch_holds_each_pair_exactly_once(n, size):
+def test_an_epoch_holds_each_pair_exactly_once(n, size):
     for epoch in range(3):
         batches = list(epoch_batches(range(n), size, 0, epoch))
         assert sorted(i for batch in batches for i in batch) == list(range(n))
@@ -297,7 +297,7 @@ def test_t23_an_epoch_holds_each_pair_exactly_once(n, size):
         assert 1 <= len(batches[-1]) <= size
 
 
-def test_t23_the_order_is_fixed_by_seed_and_epoch_and_differs_between_them():
+def test_the_order_is_fixed_by_seed_and_epoch_and_differs_between_them():
     orders = {
         (seed, epoch): tuple(i for b in epoch_batches(range(20), 4, seed, epoch) for i in b)
         for seed in range(3)
@@ -308,7 +308,7 @@ def test_t23_the_order_is_fixed_by_seed_and_epoch_and_differs_between_them():
 
 
 @pytest.mark.parametrize("n", [400, 403])
-def test_t23_batches_hold_items_of_like_cost_without_bias_or_habit(n):
+def test_batches_hold_items_of_like_cost_without_bias_or_habit(n):
     draw = random.Random(0)
     costs = [draw.randint(10, 1000) for _ in range(n)]
     epochs = [list(epoch_batches(costs, 4, 0, epoch)) for epoch in range(40)]

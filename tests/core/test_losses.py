@@ -127,7 +127,7 @@ def test_a_larger_margin_never_costs_more(chosen, rejected, more):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize(("margin", "loss", "slope"), [(1e4, 0.0, 0.0), (-1e4, 1e4, -1.0)])
-def test_t11_stays_finite_with_the_right_slope_at_huge_margins(margin, loss, slope, dtype):
+def test_stays_finite_with_the_right_slope_at_huge_margins(margin, loss, slope, dtype):
     chosen = torch.tensor([margin], dtype=dtype, requires_grad=True)
     value = bradley_terry_loss(chosen, torch.zeros(1, dtype=dtype))
     value.backward()

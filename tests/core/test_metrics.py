@@ -44,7 +44,7 @@ def test_accuracy_of_the_swapped_pairs_is_the_complement(pairs):
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 101])
-def test_t10_constant_rewards_have_accuracy_exactly_one_half(n):
+def test_constant_rewards_have_accuracy_exactly_one_half(n):
     assert accuracy(torch.full((n,), 0.3), torch.full((n,), 0.3)) == 0.5
 
 

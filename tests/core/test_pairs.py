@@ -46,7 +46,7 @@ def test_prompt_and_response_come_back_as_they_were_with_no_space_added_or_eaten
     assert decode(tokenizer(), encoded.response) == response + "<eos>"
 
 
-def test_t07_the_boundary_holds_where_the_tokenizer_would_merge_across_it():
+def test_the_boundary_holds_where_the_tokenizer_would_merge_across_it():
     tok = byte_tokenizer(merges=[("Ġ", "$")])
     assert len(tok("Price: $5")["input_ids"]) < len(tok("Price: ")["input_ids"] + [1, 1])
     chosen, rejected = encode(tok, "Price: ", "$5"), encode(tok, "Price: ", "five")
@@ -55,7 +55,7 @@ def test_t07_the_boundary_holds_where_the_tokenizer_would_merge_across_it():
     assert decode(tok, chosen.response) == "$5</s>"
 
 
-def test_t08_responses_that_share_their_first_words_keep_them():
+def test_responses_that_share_their_first_words_keep_them():
     (pair,), _ = encode_all([PreferencePair("Capital? ", "yes of course", "yes")])
     assert decode(tokenizer(), pair.chosen.response) == "yes of course<eos>"
     assert decode(tokenizer(), pair.rejected.response) == "yes<eos>"
@@ -63,16 +63,16 @@ def test_t08_responses_that_share_their_first_words_keep_them():
 
 
 @pytest.mark.parametrize("response", ["yes", "yes<eos>", "yes<eos><eos>"])
-def test_t05_a_plain_response_ends_in_exactly_one_eos(response):
+def test_a_plain_response_ends_in_exactly_one_eos(response):
     assert world("Do you? ", response) == world("Do you? ", "yes")
     assert world("Do you? ", response).response.count(tokenizer().eos_token_id) == 1
 
 
-def test_t05_trailing_white_space_of_a_plain_response_stays_before_its_eos():
+def test_trailing_white_space_of_a_plain_response_stays_before_its_eos():
     assert decode(tokenizer(), world("Do you? ", "yes \n").response) == "yes \n<eos>"
 
 
-def test_t05_an_eos_that_the_tokenizer_adds_itself_ends_no_prompt_and_doubles_no_response():
+def test_an_eos_that_the_tokenizer_adds_itself_ends_no_prompt_and_doubles_no_response():
     tok = byte_tokenizer(bos="<s>", adds_bos=True, adds_eos=True)
     encoded = encode(tok, "Q: ", "A")
     assert decode(tok, encoded.prompt) == "<s>Q: "
@@ -80,7 +80,7 @@ def test_t05_an_eos_that_the_tokenizer_adds_itself_ends_no_prompt_and_doubles_no
 
 
 @pytest.mark.parametrize("prompt", ["Q: ", "<s>Q: "])
-def test_t06_a_plain_prompt_begins_with_the_tokenizers_bos_once(prompt):
+def test_a_plain_prompt_begins_with_the_tokenizers_bos_once(prompt):
     tok = byte_tokenizer(bos="<s>", adds_bos=True)
     assert decode(tok, encode(tok, prompt, "A").prompt) == "<s>Q: "
 
@@ -118,35 +118,35 @@ def test_a_response_that_the_tokenizer_swallows_is_an_error():
 # ------------------------------------------------------------------------- conversations
 
 
-def test_t06_a_template_with_its_own_bos_gets_no_second_one():
+def test_a_template_with_its_own_bos_gets_no_second_one():
     tok = llama3_tokenizer()
     text = decode(tok, encode(tok, user("Q"), assistant("A")).prompt)
     assert text == "<|begin|><|h|>user<|/h|>\n\nQ<|eot|><|h|>assistant<|/h|>\n\n"
 
 
-def test_t05_a_template_that_ends_in_eos_gets_no_second_one():
+def test_a_template_that_ends_in_eos_gets_no_second_one():
     tok = llama3_tokenizer()
     assert decode(tok, encode(tok, user("Q"), assistant("A")).response) == "A<|eot|>"
 
 
-def test_t05_what_a_template_puts_after_its_eos_is_kept():
+def test_what_a_template_puts_after_its_eos_is_kept():
     tok = qwen_tokenizer()
     assert decode(tok, encode(tok, user("Q"), assistant("A")).response) == "A<|im_end|>\n"
 
 
-def test_t05_a_template_without_an_eos_gets_one():
+def test_a_template_without_an_eos_gets_one():
     tok = qwen_tokenizer(QWEN.replace("<|im_end|>", ""))
     assert decode(tok, encode(tok, user("Q"), assistant("A")).response) == "A\n<|im_end|>"
 
 
-def test_t24_an_empty_thought_that_is_gone_in_context_is_no_part_of_the_prompt():
+def test_an_empty_thought_that_is_gone_in_context_is_no_part_of_the_prompt():
     tok = qwen_tokenizer(THINKING)
     encoded = encode(tok, user("Q"), assistant("A"))
     assert decode(tok, encoded.prompt).endswith("<|im_start|>assistant\n")
     assert decode(tok, encoded.response) == "A<|im_end|>\n"
 
 
-def test_t24_both_sides_share_their_prompt_where_one_renders_like_the_generation_prompt():
+def test_both_sides_share_their_prompt_where_one_renders_like_the_generation_prompt():
     """The first answer spells the empty thought out, so alone its boundary would lie behind it."""
     tok = qwen_tokenizer(THINKING)
     row = PreferencePair(user("Q"), assistant("<think>\n\n</think>\n\nA"), assistant("B"))
@@ -156,7 +156,7 @@ def test_t24_both_sides_share_their_prompt_where_one_renders_like_the_generation
     assert decode(tok, pair.rejected.response) == "B<|im_end|>\n"
 
 
-def test_t07_a_merge_across_a_templates_boundary_moves_it_to_the_last_common_token():
+def test_a_merge_across_a_templates_boundary_moves_it_to_the_last_common_token():
     r"""The prompt ends in "\n", an answer begins with one, and "\n\n" is one token."""
     tok = qwen_tokenizer(merges=[("Ċ", "Ċ")])
     row = PreferencePair(user("Q"), assistant("\nA"), assistant("B"))
@@ -233,7 +233,7 @@ BAD_ROWS = {
 
 
 @pytest.mark.parametrize("case", BAD_ROWS)
-def test_t21_a_bad_row_is_an_error_that_names_the_row_and_the_field(case):
+def test_a_bad_row_is_an_error_that_names_the_row_and_the_field(case):
     row, complaint = BAD_ROWS[case]
     with pytest.raises((TypeError, ValueError), match=f"^row 2.*{complaint}"):
         encode_all([GOOD, GOOD, row, GOOD])
@@ -246,7 +246,7 @@ def test_a_complaint_of_any_make_gets_its_row():
 
 
 @pytest.mark.parametrize("pairs", ["some text", GOOD, {"prompt": "Q"}, None, 3])
-def test_t21_something_other_than_a_sequence_of_pairs_is_an_error(pairs):
+def test_something_other_than_a_sequence_of_pairs_is_an_error(pairs):
     with pytest.raises(TypeError, match="must be a sequence of preference pairs"):
         encode_all(pairs)
 
@@ -260,29 +260,29 @@ LONG = PreferencePair("Do you? ", "yes, " * 20, "no")
 LENGTH = len(world(LONG.prompt, LONG.chosen))
 
 
-def test_t03_a_pair_that_does_not_fit_is_an_error_that_names_the_row():
+def test_a_pair_that_does_not_fit_is_an_error_that_names_the_row():
     complaint = f"row 1: .* have {LENGTH} tokens, more than max_length={LENGTH - 1}"
     with pytest.raises(ValueError, match=complaint):
         encode_all([GOOD, LONG], max_length=LENGTH - 1)
 
 
-def test_t03_a_pair_that_just_fits_is_kept_whole():
+def test_a_pair_that_just_fits_is_kept_whole():
     (_, whole), dropped = encode_all([GOOD, LONG], max_length=LENGTH)
     assert (len(whole), dropped.overlong) == (LENGTH, 0)
 
 
-def test_t03_if_asked_what_does_not_fit_is_dropped_and_counted_and_nothing_is_cut():
+def test_if_asked_what_does_not_fit_is_dropped_and_counted_and_nothing_is_cut():
     encoded, dropped = encode_all([LONG, GOOD, LONG], max_length=LENGTH - 1, overlong="drop")
     assert (dropped.overlong, dropped.bad, dropped.kept) == (2, (), (1,))
     assert encoded == encode_all([GOOD])[0]
 
 
-def test_t03_the_longer_of_the_two_responses_counts():
+def test_the_longer_of_the_two_responses_counts():
     swapped = PreferencePair(LONG.prompt, LONG.rejected, LONG.chosen)
     assert encode_all([GOOD, swapped], max_length=LENGTH - 1, overlong="drop")[1].overlong == 1
 
 
-def test_t04_a_set_that_is_dropped_whole_is_an_error_with_its_numbers():
+def test_a_set_that_is_dropped_whole_is_an_error_with_its_numbers():
     with pytest.raises(ValueError, match=f"all 3 pairs exceed max_length=2; .* {LENGTH}"):
         encode_all([GOOD, LONG, GOOD], max_length=2, overlong="drop")
 

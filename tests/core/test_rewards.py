@@ -183,7 +183,7 @@ def test_the_loss_of_the_other_two_is_bradley_terry_on_their_rewards(kind):
 
 
 @torch.no_grad()
-def test_t19_soft_capped_logits_are_respected():
+def test_soft_capped_logits_are_respected():
     """Gemma 2 bends its logits after the head; the cap here is low enough to matter much."""
     base = tiny("gemma2", final_logit_softcapping=1.0)
     rm = ImplicitRM(base, tokenizer(), beta=1.0, reference=None)
@@ -196,7 +196,7 @@ def test_t19_soft_capped_logits_are_respected():
 
 
 @torch.no_grad()
-def test_t19_a_soft_capped_reference_under_another_policy_is_respected():
+def test_a_soft_capped_reference_under_another_policy_is_respected():
     policy, reference = tiny("llama"), tiny("gemma2", final_logit_softcapping=1.0)
     rm = ImplicitRM(policy, tokenizer(), beta=1.0, reference=reference)
     direct = [
@@ -220,7 +220,7 @@ def test_token_rewards_name_the_tokens_and_sum_to_the_score():
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_t17_a_score_does_not_depend_on_its_batch_mates_or_on_padding(architecture, kind):
+def test_a_score_does_not_depend_on_its_batch_mates_or_on_padding(architecture, kind):
     rm = make(kind, tiny(architecture), **({"beta": 1.0} if kind is ImplicitRM else {}))
     alone = torch.cat([rm.score([x], [y]) for x, y in zip(PROMPTS, RESPONSES, strict=True)])
     longest = PROMPTS[0] * 9
@@ -234,7 +234,7 @@ def test_t17_a_score_does_not_depend_on_its_batch_mates_or_on_padding(architectu
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_t17_a_gradient_does_not_depend_on_padding(architecture, kind):
+def test_a_gradient_does_not_depend_on_padding(architecture, kind):
     rm = make(kind, tiny(architecture).double())
     pairs, _ = encode_pairs(PAIRS[:3], rm.encode)
 
@@ -275,7 +275,7 @@ def test_float64_stays_float64(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_t11_half_precision_weights_give_nearly_the_same_float32_scores(kind):
+def test_half_precision_weights_give_nearly_the_same_float32_scores(kind):
     full = make(kind, **({"beta": 1.0} if kind is ImplicitRM else {}))
     half = copy.deepcopy(full).bfloat16()
     scores = half.score(PROMPTS, RESPONSES)
@@ -285,7 +285,7 @@ def test_t11_half_precision_weights_give_nearly_the_same_float32_scores(kind):
 
 
 @torch.no_grad()
-def test_t11_a_mean_over_half_precision_states_is_taken_in_float32():
+def test_a_mean_over_half_precision_states_is_taken_in_float32():
     rm = make(ExplicitRM, tiny().bfloat16(), pooling="mean")
     sequence = rm.encode(PROMPTS[0], RESPONSES[0])
     states = hidden_states(rm.model, rm.rows([sequence]))[0, len(sequence.prompt) :]
@@ -293,7 +293,7 @@ def test_t11_a_mean_over_half_precision_states_is_taken_in_float32():
     torch.testing.assert_close(features, states.float().mean(0), atol=1e-6, rtol=1e-6)
 
 
-def test_t10_autocast_does_not_round_explicit_rewards_into_ties():
+def test_autocast_does_not_round_explicit_rewards_into_ties():
     """In bfloat16 rewards near 100 are whole multiples of one half."""
     rm = ExplicitRM(tiny(), tokenizer())
     rm.model.score = nn.Linear(32, 1, bias=True)
@@ -309,7 +309,7 @@ def test_t10_autocast_does_not_round_explicit_rewards_into_ties():
 
 
 @pytest.mark.parametrize("architecture", [*ARCHITECTURES, "gemma2"])
-def test_t13_a_fresh_implicit_reward_is_exactly_zero_so_accuracy_is_one_half(architecture):
+def test_a_fresh_implicit_reward_is_exactly_zero_so_accuracy_is_one_half(architecture):
     rm = ImplicitRM(tiny(architecture), tokenizer(), beta=1.0)
     assert rm.score(PROMPTS, RESPONSES).tolist() == [0.0] * 4
     assert accuracy(rm.score(PROMPTS, RESPONSES), rm.score(PROMPTS, RESPONSES[::-1])) == 0.5
@@ -336,7 +336,7 @@ def with_dropout(architecture):
 
 
 @pytest.mark.parametrize("architecture", ["gpt2", "gpt_neox", "llama", "opt", "falcon"])
-def test_t13_dropout_in_the_config_does_not_part_policy_and_reference(architecture):
+def test_dropout_in_the_config_does_not_part_policy_and_reference(architecture):
     base = with_dropout(architecture).train()
     ids = torch.tensor([[1, 5, 6, 7, 8]])
     assert not torch.equal(base(input_ids=ids).logits, base(input_ids=ids).logits)
@@ -347,7 +347,7 @@ def test_t13_dropout_in_the_config_does_not_part_policy_and_reference(architectu
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_t13_scores_in_training_mode_are_those_in_evaluation_mode(kind):
+def test_scores_in_training_mode_are_those_in_evaluation_mode(kind):
     rm = make(kind, with_dropout("gpt2"))
     scores = rm.eval().score(PROMPTS, RESPONSES)
     assert torch.equal(rm.train().score(PROMPTS, RESPONSES), scores)

@@ -88,9 +88,7 @@ def in_own_precision(model):
 )
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_t17_t18_rewards_and_gradients_are_the_same_in_every_layout(
-    architecture, kind, dtype, tolerance
-):
+def test_rewards_and_gradients_are_the_same_in_every_layout(architecture, kind, dtype, tolerance):
     rm = make(kind, in_own_precision(tiny(architecture)).to(dtype))
     pairs = encoded(rm)
     results = {name: rewards_and_gradients(rm, rows) for name, rows in layouts(pairs).items()}
@@ -107,7 +105,7 @@ def test_t17_t18_rewards_and_gradients_are_the_same_in_every_layout(
 
 @torch.no_grad()
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_t18_negative_control_without_the_mask_or_the_positions_rewards_are_wrong(architecture):
+def test_negative_control_without_the_mask_or_the_positions_rewards_are_wrong(architecture):
     rm = make(ImplicitRM, tiny(architecture))
     rows = pair_rows(encoded(rm), 0, shared=True)
     truth = rm.rewards(rows)
@@ -160,7 +158,7 @@ tokens = st.lists(st.integers(3, 30), min_size=1, max_size=6).map(tuple)
 
 @patient
 @given(st.lists(st.tuples(tokens, st.lists(tokens, min_size=1, max_size=4)), min_size=1))
-def test_t02_t18_a_shared_row_holds_what_plain_rows_hold_and_each_token_sees_its_own(groups):
+def test_a_shared_row_holds_what_plain_rows_hold_and_each_token_sees_its_own(groups):
     sequences = [Encoded(prompt, r) for prompt, responses in groups for r in responses]
     ends = list(itertools.accumulate(len(r) for _, r in groups))
     members = [list(range(e - len(r), e)) for e, (_, r) in zip(ends, groups, strict=True)]
@@ -206,7 +204,7 @@ def test_the_cost_of_a_pair_is_the_width_of_its_rows():
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
-def test_t18_ordinary_models_share_prompts_in_every_precision(architecture, dtype):
+def test_ordinary_models_share_prompts_in_every_precision(architecture, dtype):
     assert can_share_prompts(tiny(architecture).to(dtype))
 
 
@@ -253,18 +251,18 @@ EXCEPTIONS = {
 
 
 @pytest.mark.parametrize("name", EXCEPTIONS)
-def test_t18_the_probe_refuses_what_a_shared_row_would_get_wrong(name):
+def test_the_probe_refuses_what_a_shared_row_would_get_wrong(name):
     torch.manual_seed(0)
     model = EXCEPTIONS[name]().train()
     assert not can_share_prompts(model)
     assert model.training
 
 
-def test_t18_a_window_as_wide_as_the_context_does_no_harm():
+def test_a_window_as_wide_as_the_context_does_no_harm():
     assert can_share_prompts(tiny("gemma2"))
 
 
-def test_t18_a_sliding_window_falls_back_to_plain_rows_with_one_warning():
+def test_a_sliding_window_falls_back_to_plain_rows_with_one_warning():
     rm = make(ImplicitRM, tiny("mistral"))
     with pytest.warns(UserWarning, match="MistralForCausalLM gives other numbers"):
         trainer = Trainer(rm, PAIRS, epochs=1, eval_sets={"test": PAIRS})
@@ -305,7 +303,7 @@ def test_grouped_scores_are_the_ungrouped_ones(kind, batch_size):
     )
 
 
-def test_t09_an_answer_that_comes_twice_runs_once_and_counts_twice():
+def test_an_answer_that_comes_twice_runs_once_and_counts_twice():
     rm, seen = make(ExplicitRM), []
     assert rm.shares_prompts
     rm.model.base_model.register_forward_pre_hook(
@@ -322,7 +320,7 @@ def test_t09_an_answer_that_comes_twice_runs_once_and_counts_twice():
     assert len(set(scores.tolist())) == 3
 
 
-def test_t13_a_fresh_implicit_reward_is_exactly_zero_in_shared_rows():
+def test_a_fresh_implicit_reward_is_exactly_zero_in_shared_rows():
     rm = ImplicitRM(tiny(), tokenizer(), beta=1.0)
     assert rm.shares_prompts
     rows = pair_rows(encoded(rm), 0, shared=True)

@@ -35,7 +35,7 @@ def fit(rm, **options):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_t15_a_saved_adapter_scores_the_same_when_it_is_opened_again(kind, base, tmp_path):
+def test_a_saved_adapter_scores_the_same_when_it_is_opened_again(kind, base, tmp_path):
     rm = fit(kind(base, tokenizer(), lora=lora()), epochs=20)
     assert evaluate(rm, PAIRS)["accuracy"] > 0.8
     scores = rm.score(PROMPTS, RESPONSES)
@@ -50,7 +50,7 @@ def test_t15_a_saved_adapter_scores_the_same_when_it_is_opened_again(kind, base,
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_t15_the_head_of_an_explicit_reward_is_trained_with_the_adapter(architecture):
+def test_the_head_of_an_explicit_reward_is_trained_with_the_adapter(architecture):
     rm = ExplicitRM(
         tiny(architecture), tokenizer(), lora=lora(fan_in_fan_out=architecture == "gpt2")
     )
@@ -61,7 +61,7 @@ def test_t15_the_head_of_an_explicit_reward_is_trained_with_the_adapter(architec
     assert all("lora_" in n or "score" in n for n in moved)
 
 
-def test_t15_the_reference_is_the_base_with_the_adapter_off(base):
+def test_the_reference_is_the_base_with_the_adapter_off(base):
     rm = ImplicitRM(base, tokenizer(), beta=1.0, lora=lora())
     assert rm.reference is None
     assert rm.has_reference
@@ -78,7 +78,7 @@ def test_t15_the_reference_is_the_base_with_the_adapter_off(base):
     assert len(tokens) == len(shares)
 
 
-def test_t14_the_cached_reference_of_an_adapter_is_the_online_one(monkeypatch):
+def test_the_cached_reference_of_an_adapter_is_the_online_one(monkeypatch):
     cached = fit(ImplicitRM(tiny().double(), tokenizer(), lora=lora()))
     monkeypatch.setattr(Loop, "reference", lambda self: None)
     online = fit(ImplicitRM(tiny().double(), tokenizer(), lora=lora()))
@@ -111,7 +111,7 @@ def test_without_a_reference_an_adapter_gives_beta_ln_pi(base, tmp_path):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_t12_what_is_trained_over_a_bfloat16_base_is_float32(kind, tmp_path):
+def test_what_is_trained_over_a_bfloat16_base_is_float32(kind, tmp_path):
     tiny().save_pretrained(tmp_path / "base")
     tokenizer().save_pretrained(tmp_path / "base")
     half = load_base(tmp_path / "base", dtype=torch.bfloat16)[0]

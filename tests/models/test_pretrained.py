@@ -63,7 +63,7 @@ OPTIONS = {
 
 
 @pytest.mark.parametrize("case", OPTIONS)
-def test_t26_settings_are_saved_with_the_weights(case, tmp_path):
+def test_settings_are_saved_with_the_weights(case, tmp_path):
     kind, options = OPTIONS[case]
     rm = trained(kind, **options)
     rm.save_pretrained(str(tmp_path))
@@ -72,7 +72,7 @@ def test_t26_settings_are_saved_with_the_weights(case, tmp_path):
     assert torch.equal(again.score(PROMPTS, RESPONSES), rm.score(PROMPTS, RESPONSES))
 
 
-def test_t26_a_reference_of_its_own_is_saved_and_comes_back_frozen(tmp_path):
+def test_a_reference_of_its_own_is_saved_and_comes_back_frozen(tmp_path):
     rm = trained(ImplicitRM, reference=tiny(seed=5))
     rm.save_pretrained(tmp_path)
     again = ImplicitRM.from_pretrained(tmp_path)
@@ -131,7 +131,7 @@ def classifier_scores(folder, rm):
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_t01_an_explicit_rm_opens_as_a_classifier_with_the_same_scores(architecture, tmp_path):
+def test_an_explicit_rm_opens_as_a_classifier_with_the_same_scores(architecture, tmp_path):
     rm = trained(ExplicitRM, tiny(architecture))
     rm.save_pretrained(tmp_path)
     torch.testing.assert_close(
@@ -141,7 +141,7 @@ def test_t01_an_explicit_rm_opens_as_a_classifier_with_the_same_scores(architect
 
 @pytest.mark.parametrize("pad", [None, "</s>"])
 @pytest.mark.parametrize("spare_rows", [0, 40])
-def test_t01_also_where_the_pad_is_the_eos_or_missing(spare_rows, pad, tmp_path):
+def test_also_where_the_pad_is_the_eos_or_missing(spare_rows, pad, tmp_path):
     tok = byte_tokenizer(eos="</s>", pad=pad)
     base = tiny(vocab=len(tok) + spare_rows, pad_token_id=None)
     rm = trained(ExplicitRM, base, tok)
@@ -154,14 +154,14 @@ def test_t01_also_where_the_pad_is_the_eos_or_missing(spare_rows, pad, tmp_path)
     assert torch.equal(again.score(PROMPTS, RESPONSES), rm.score(PROMPTS, RESPONSES))
 
 
-def test_t01_the_tokenizer_handed_over_keeps_its_pad():
+def test_the_tokenizer_handed_over_keeps_its_pad():
     tok = byte_tokenizer(eos="</s>", pad="</s>")
     ExplicitRM(tiny(vocab=300), tok)
     assert (tok.pad_token, len(tok)) == ("</s>", 257)
 
 
 @pytest.mark.parametrize(("rows", "after"), [(257, 258), (258, 258), (300, 300)])
-def test_t25_a_pad_of_its_own_takes_a_spare_row_and_never_shrinks_the_embedding(rows, after):
+def test_a_pad_of_its_own_takes_a_spare_row_and_never_shrinks_the_embedding(rows, after):
     rm = ExplicitRM(tiny(vocab=rows), byte_tokenizer(eos="</s>"))
     assert rm.tokenizer.pad_token_id == 257
     assert rm.model.get_input_embeddings().num_embeddings == after
@@ -169,7 +169,7 @@ def test_t25_a_pad_of_its_own_takes_a_spare_row_and_never_shrinks_the_embedding(
     assert rm.score(PROMPTS, RESPONSES).isfinite().all()
 
 
-def test_t25_the_other_two_pad_with_eos_and_leave_the_vocabulary_alone():
+def test_the_other_two_pad_with_eos_and_leave_the_vocabulary_alone():
     tok = byte_tokenizer(eos="</s>")
     rm = trained(ImplicitRM, tiny(vocab=257), tok, beta=1.0)
     assert rm.tokenizer is tok
@@ -218,18 +218,18 @@ def save_base(folder, model=None, tok=None):
     return folder
 
 
-def test_t16_a_base_opened_as_an_explicit_rm_is_an_error_not_a_random_head(tmp_path):
+def test_a_base_opened_as_an_explicit_rm_is_an_error_not_a_random_head(tmp_path):
     with pytest.raises(ValueError, match="holds no reward head"):
         ExplicitRM.from_pretrained(save_base(tmp_path))
 
 
 @pytest.mark.parametrize("kind", [ImplicitRM, GenerativeRM])
-def test_t26_a_folder_without_settings_is_an_error(kind, tmp_path):
+def test_a_folder_without_settings_is_an_error(kind, tmp_path):
     with pytest.raises(FileNotFoundError, match=f"has no minirm.json.*{kind.__name__}"):
         kind.from_pretrained(save_base(tmp_path))
 
 
-def test_t16_a_saved_head_is_not_drawn_again(tmp_path):
+def test_a_saved_head_is_not_drawn_again(tmp_path):
     rm = trained(ExplicitRM)
     rm.save_pretrained(tmp_path)
     assert torch.equal(

@@ -169,7 +169,7 @@ def test_a_model_that_cannot_be_saved_is_an_error_that_leaves_history_and_checkp
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_t22_six_steps_are_three_steps_saved_loaded_and_three_more(kind, tmp_path, monkeypatch):
+def test_six_steps_are_three_steps_saved_loaded_and_three_more(kind, tmp_path, monkeypatch):
     """Moments, schedule, position in the epoch, the open record: each would show in the bits."""
     options = RUN | {"max_grad_norm": 0.5, "weight_decay": 0.01, "warmup_steps": 2}
     options |= {"eval_sets": {"test": PAIRS[:3]}, "eval_every": 3}
@@ -187,7 +187,7 @@ def test_t22_six_steps_are_three_steps_saved_loaded_and_three_more(kind, tmp_pat
 
 
 @pytest.mark.parametrize("kept", ["moments", "schedule", "window"])
-def test_t22_the_comparison_would_notice_what_is_not_restored(kept, tmp_path, monkeypatch):
+def test_the_comparison_would_notice_what_is_not_restored(kept, tmp_path, monkeypatch):
     """Negative control: leave one thing out of the checkpoint, and the ends differ."""
     whole, rm, fresh = make(), make(), make()
     history = Trainer(whole, PAIRS, **RUN).fit()
@@ -208,7 +208,7 @@ def test_t22_the_comparison_would_notice_what_is_not_restored(kept, tmp_path, mo
     assert not (same(weights(fresh), weights(whole)) and resumed == history)
 
 
-def test_t22_a_random_state_goes_on_where_it_was(tmp_path, monkeypatch):
+def test_a_random_state_goes_on_where_it_was(tmp_path, monkeypatch):
     """Nothing here draws numbers while it trains; a user's own module may."""
 
     def noisy(rm):
@@ -259,7 +259,7 @@ def test_going_on_with_other_settings_or_data_is_an_error(name, tmp_path):
         Trainer(make(), **common | {"resume": True} | CHANGES[name]).fit()
 
 
-def test_t14_going_on_with_another_reference_is_an_error(tmp_path):
+def test_going_on_with_another_reference_is_an_error(tmp_path):
     Trainer(make(), PAIRS, output_dir=tmp_path, save_every=3, **RUN).fit()
     other = make()
     with torch.no_grad():  # one bit of one weight of the reference

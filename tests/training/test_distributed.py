@@ -95,7 +95,7 @@ def test_what_is_saved_is_saved_once_and_whole(one, two):
     close(*weights)
 
 
-def test_t22_going_on_works_with_two_processes_too(two):
+def test_going_on_works_with_two_processes_too(two):
     for report in two[1]:
         assert report["resumed"] == report["histories"]["explicit"]
     assert two[2].count("going on after step 3 of 6") == 1

@@ -73,7 +73,7 @@ def test_the_gradient_of_a_step_is_that_of_the_mean_loss_over_the_batch(kind):
 @pytest.mark.parametrize(
     ("kind", "micro"), [(ImplicitRM, 4), (ImplicitRM, 1), *((kind, 3) for kind in KINDS)]
 )
-def test_t20_micro_batches_of_any_size_give_the_gradient_and_weights_of_the_batch(kind, micro):
+def test_micro_batches_of_any_size_give_the_gradient_and_weights_of_the_batch(kind, micro):
     """1 x 8 pairs, 2 x 4, 3 + 3 + 2, 8 x 1; ragged lengths throughout."""
     base = tiny().double()
     with gradients() as steps:
@@ -83,7 +83,7 @@ def test_t20_micro_batches_of_any_size_give_the_gradient_and_weights_of_the_batc
     torch.testing.assert_close(weights(split), weights(whole), atol=1e-6, rtol=1e-6)
 
 
-def test_t20_a_short_last_batch_weighs_its_pairs_like_any_other():
+def test_a_short_last_batch_weighs_its_pairs_like_any_other():
     """Three pairs in a batch of eight: the mean over three."""
     rm = make(base=tiny().double())
     with gradients() as steps:
@@ -109,7 +109,7 @@ def test_clipping_limits_the_norm_of_the_gradient():
     assert norms[1] > 0.1
 
 
-def test_t14_the_cached_reference_gives_the_weights_of_the_online_one(monkeypatch):
+def test_the_cached_reference_gives_the_weights_of_the_online_one(monkeypatch):
     base = tiny().double()
     cached = fit(make(base=base), epochs=3, batch_size=3, micro_batch_size=2)
     monkeypatch.setattr(Loop, "reference", lambda self: None)
@@ -118,7 +118,7 @@ def test_t14_the_cached_reference_gives_the_weights_of_the_online_one(monkeypatc
 
 
 @pytest.mark.parametrize("micro", [1, 3, 8])
-def test_t14_cached_references_stay_with_their_pairs(micro):
+def test_cached_references_stay_with_their_pairs(micro):
     """Sorted by length to be computed, shuffled to be trained on; each pair keeps its own."""
     rm = perturb_policy(make(base=tiny().double()))
     loop = loop_of(rm, micro_batch_size=micro)
@@ -131,7 +131,7 @@ def test_t14_cached_references_stay_with_their_pairs(micro):
     torch.testing.assert_close(rows.reference, cache[:, order].flatten())
 
 
-def test_t14_the_cache_is_made_anew_for_every_run_and_never_used_to_score():
+def test_the_cache_is_made_anew_for_every_run_and_never_used_to_score():
     rm = make(beta=1.0)
     trainer = Trainer(rm, PAIRS, lr=0, epochs=1, batch_size=8)
     assert trainer.fit()[0]["margin"] == 0
@@ -141,7 +141,7 @@ def test_t14_the_cache_is_made_anew_for_every_run_and_never_used_to_score():
     assert abs(record["margin"]) > 0.01
 
 
-def test_t13_a_reference_cached_in_another_batch_is_near_under_bf16():
+def test_a_reference_cached_in_another_batch_is_near_under_bf16():
     rm = make(beta=1.0)
     loop = loop_of(rm, micro_batch_size=3, mixed_precision="bf16")
     cache = loop.reference()
@@ -209,7 +209,7 @@ def order_of(rm, n_pairs):
     return [rows[i : i + n_pairs] for i in range(0, len(rows), n_pairs)]
 
 
-def test_t23_training_sees_each_pair_once_an_epoch_in_an_order_that_changes():
+def test_training_sees_each_pair_once_an_epoch_in_an_order_that_changes():
     rm = fit(watched(make()), epochs=3, batch_size=3, micro_batch_size=1)
     epochs = order_of(rm, len(PAIRS))
     assert [len(set(epoch)) for epoch in epochs] == [8, 8, 8]
@@ -288,7 +288,7 @@ def test_lr_zero_moves_nothing():
 # ------------------------------------------------------------------------- precision
 
 
-def test_t12_bf16_moves_float32_weights_at_a_learning_rate_that_bf16_weights_would_lose():
+def test_bf16_moves_float32_weights_at_a_learning_rate_that_bf16_weights_would_lose():
     rm = make(ExplicitRM)
     before = weights(rm.model.base_model.layers)
     fit(rm, lr=1e-6, mixed_precision="bf16")
@@ -314,7 +314,7 @@ def test_mixed_precision_runs_the_forward_pass_in_bf16_and_ends_with_the_run():
     assert set(seen) == {torch.float32}
 
 
-def test_t13_under_bf16_a_fresh_implicit_reward_is_still_near_zero():
+def test_under_bf16_a_fresh_implicit_reward_is_still_near_zero():
     """The cached reference is rounded as the policy is; in float32 it would be 0.007 nats off."""
     rm = make(beta=1.0)
     history = Trainer(rm, PAIRS, lr=0, epochs=1, micro_batch_size=3, mixed_precision="bf16").fit()
@@ -336,7 +336,7 @@ def test_the_first_record_of_an_implicit_rm_is_log_2_and_one_half():
     assert (record["accuracy"], record["margin"]) == (0.5, 0)
 
 
-def test_t09_records_are_means_over_pairs_also_with_a_short_last_batch():
+def test_records_are_means_over_pairs_also_with_a_short_last_batch():
     """Nothing moves, so the record of the epoch must be the truth whatever the batch size."""
     rm = perturb_policy(make(beta=1.0))
     truth = evaluate(rm, PAIRS)
@@ -354,7 +354,7 @@ def perturb_policy(rm):
     return rm
 
 
-def test_t09_evaluation_counts_every_pair_once_also_where_responses_repeat():
+def test_evaluation_counts_every_pair_once_also_where_responses_repeat():
     rm = perturb_policy(make())
     question = PAIRS[0].prompt
     pairs = [PreferencePair(question, c, r) for c in ("yes", "sure") for r in ("no", "nope")]
@@ -366,7 +366,7 @@ def test_t09_evaluation_counts_every_pair_once_also_where_responses_repeat():
     assert result["margin"] == pytest.approx((chosen - rejected).mean().item(), abs=1e-6)
 
 
-def test_t10_constant_rewards_have_accuracy_one_half_in_training_and_in_evaluation():
+def test_constant_rewards_have_accuracy_one_half_in_training_and_in_evaluation():
     rm = make(ExplicitRM)
     torch.nn.init.zeros_(rm.model.score.weight)
     trainer = Trainer(rm, PAIRS, lr=0, epochs=1, eval_sets={"test": PAIRS})
@@ -461,12 +461,12 @@ def test_weights_that_are_nan_from_the_start_stop_at_step_0():
 LONG = PreferencePair("Do you? ", "yes " * CONTEXT, "no")
 
 
-def test_t03_an_overlong_training_pair_is_an_error_that_names_the_row():
+def test_an_overlong_training_pair_is_an_error_that_names_the_row():
     with pytest.raises(ValueError, match=f"row 8: .* more than max_length={CONTEXT}"):
         Trainer(make(), [*PAIRS, LONG])
 
 
-def test_t03_overlong_pairs_dropped_on_request_are_counted_out_loud(capsys):
+def test_overlong_pairs_dropped_on_request_are_counted_out_loud(capsys):
     trainer = Trainer(
         make(), [*PAIRS, LONG], overlong="drop", eval_sets={"test": [LONG, LONG, *PAIRS]}
     )
@@ -476,12 +476,12 @@ def test_t03_overlong_pairs_dropped_on_request_are_counted_out_loud(capsys):
     assert "eval_sets['test']: dropped 2 of 10 pairs" in said
 
 
-def test_t04_a_training_set_dropped_whole_is_an_error():
+def test_a_training_set_dropped_whole_is_an_error():
     with pytest.raises(ValueError, match=f"all 2 pairs exceed max_length={CONTEXT}; the longest"):
         Trainer(make(), [LONG, LONG], overlong="drop")
 
 
-def test_t21_a_bad_row_in_a_named_set_is_an_error_that_names_the_set():
+def test_a_bad_row_in_a_named_set_is_an_error_that_names_the_set():
     rows = [PAIRS[0], {"prompt": "Q", "chosen": "A"}]
     with pytest.raises(ValueError, match=r"eval_sets\['test'\]: row 1: no field 'rejected'"):
         Trainer(make(), PAIRS, eval_sets={"train": PAIRS, "test": rows})
@@ -492,7 +492,7 @@ def test_t21_a_bad_row_in_a_named_set_is_an_error_that_names_the_set():
 
 
 @pytest.mark.parametrize("pairs", [None, "text", PAIRS[0]])
-def test_t21_something_other_than_pairs_is_an_error(pairs):
+def test_something_other_than_pairs_is_an_error(pairs):
     with pytest.raises(TypeError, match="must be a sequence of preference pairs"):
         Trainer(make(), pairs)
 
