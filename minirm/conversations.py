@@ -200,7 +200,7 @@ def prints_date(tokenizer: Any) -> bool:
     return any("strftime_now" in text for text in templates)
 
 
-def as_text(text: str | Sequence[Message], tools: Tools | None = None) -> str:
+def as_plain_text(text: str | Sequence[Message], tools: Tools | None = None) -> str:
     """A conversation as plain text, for a question about it.
 
     One message alone is its content, several stand one a line after their roles; calls and other

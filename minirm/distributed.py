@@ -42,7 +42,7 @@ def share(items: Sequence[object]) -> range:
     return range(len(items))[state.process_index * size : (state.process_index + 1) * size]
 
 
-def add_up(values: Tensor) -> Tensor:
+def all_reduce(values: Tensor) -> Tensor:
     """The sum over all processes, on every one of them (alone: ``values`` themselves)."""
     state = processes()
     if state.num_processes == 1:

@@ -86,7 +86,7 @@ class EvaluationSets:
         scores = self._run(self.model.rewards)[: len(self._mine)]
         found = torch.zeros(len(self._sequences), dtype=sum_dtype(self.model))
         found[self._mine.start : self._mine.stop] = scores
-        found = distributed.add_up(found)
+        found = distributed.all_reduce(found)
         chunks = {name: found[places].chunk(2) for name, places in self._places.items()}
         return {name: (chosen, rejected) for name, (chosen, rejected) in chunks.items()}
 

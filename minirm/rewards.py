@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.nn.functional import linear
 
 from minirm.batches import Rows
-from minirm.conversations import Tools, apply_template, as_text
+from minirm.conversations import Tools, apply_template, as_plain_text
 from minirm.encoding import Encoded, Text, TextFormat, encode, without_padding
 from minirm.forward import hidden_states, language_model, response_logits, upcast
 from minirm.logprobs import pick_logprobs, response_logprobs, sum_by_sequence
@@ -271,7 +271,7 @@ class GenerativeRM(RewardModel):
     def encode(self, prompt: Text, response: Text, tools: Tools | None = None) -> Encoded:
         how = self.text_format
         encode(self.tokenizer, prompt, response, tools=tools, text_format=how)  # the same errors
-        texts = {"prompt": as_text(prompt, tools), "response": as_text(response)}
+        texts = {"prompt": as_plain_text(prompt, tools), "response": as_plain_text(response)}
         # In one pass: a response may itself speak of "{prompt}".
         asked = re.sub(r"\{(prompt|response)\}", lambda m: texts[m[1]], self.question)
         if getattr(self.tokenizer, "chat_template", None):

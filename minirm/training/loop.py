@@ -141,7 +141,7 @@ class Loop:
                 sums = torch.stack([upcast(losses.detach()), right, chosen - rejected])
                 numbers[:, part.start : part.stop : part.step] = sums
         assert numbers is not None, "a batch has pairs"
-        return distributed.add_up(numbers)
+        return distributed.all_reduce(numbers)
 
     def rows(self, indices: list[int], reference: Tensor | None) -> Rows:
         """The pairs of these indices for the model, with their part of the reference."""
@@ -170,7 +170,7 @@ class Loop:
                 values = self.model.reference_logprobs(self.rows(part, None)).cpu()
                 if mine:
                     cache[:, part] = values.reshape(2, -1)
-        return distributed.add_up(cache)
+        return distributed.all_reduce(cache)
 
     def move_reference(self, device: torch.device | str) -> None:
         """Take a reference model off the device while its cached numbers do, or back onto it."""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tiny import QWEN, THINKING, assistant, patient, qwen_tokenizer, tiny, user
 
 from minirm import ExplicitRM, GenerativeRM, ImplicitRM, PreferencePair
-from minirm.conversations import apply_template, as_text, render
+from minirm.conversations import apply_template, as_plain_text, render
 from minirm.evaluation import evaluate
 from minirm.pairs import TextFormat, encode, encode_pairs
 
@@ -385,15 +385,15 @@ def test_a_long_conversation_is_repeated_in_part():
 
 
 def test_a_conversation_as_text():
-    assert as_text("Q") == "Q"
-    assert as_text(user("Q")) == "Q"
-    assert as_text(user("Q") + assistant("A")) == "user: Q\nassistant: A"
-    assert as_text([{"role": "user", "content": parts("Q", "?")}]) == "Q?"
-    assert as_text(calls("Bern")) == (
+    assert as_plain_text("Q") == "Q"
+    assert as_plain_text(user("Q")) == "Q"
+    assert as_plain_text(user("Q") + assistant("A")) == "user: Q\nassistant: A"
+    assert as_plain_text([{"role": "user", "content": parts("Q", "?")}]) == "Q?"
+    assert as_plain_text(calls("Bern")) == (
         '{"tool_calls": [{"type": "function", "function": {"name": "weather", "arguments": '
         '{"city": "Bern"}}}]}'
     )
-    assert as_text(user("Q"), [{"name": "é"}]) == 'tools: [{"name": "é"}]\nQ'
+    assert as_plain_text(user("Q"), [{"name": "é"}]) == 'tools: [{"name": "é"}]\nQ'
 
 
 @given(question=st.text(min_size=1, max_size=8), answer=st.text(min_size=1, max_size=8))
