@@ -299,7 +299,8 @@ def test_every_chapter_is_in_the_table_of_contents():
     ("ci", "outcome"), [("", "4 skipped"), ("true", "1 failed, 2 skipped, 1 error")]
 )
 def test_a_missing_thing_skips_here_and_fails_in_ci(tmp_path, ci, outcome):
-    shutil.copy(ROOT / "tests/conftest.py", tmp_path)
+    for name in ("conftest.py", "needs.py"):
+        shutil.copy(ROOT / "tests" / name, tmp_path)
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n  needs(*names): x\n  gpu: x\n")
     (tmp_path / "torch.py").write_text("class cuda:\n    is_available = lambda: False\n")
     (tmp_path / "test_it.py").write_text(
