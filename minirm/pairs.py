@@ -132,7 +132,8 @@ def encode_pairs(
             if overlong == "error":
                 raise ValueError(
                     f"{pair.origin or f'row {row}'}: prompt and response have {len(both)} tokens, "
-                    f'more than max_length={max_length}; shorten it, or pass overlong="drop"'
+                    f"more than max_length={max_length}; shorten it, or leave such pairs out "
+                    '(--overlong drop, overlong="drop")'
                 )
             lengths.append(len(both))
             continue

@@ -189,9 +189,10 @@ class RewardModel(nn.Module):
     def save_pretrained(self, path: Any) -> None:
         """Write model, tokenizer and settings as safetensors and JSON, in Hugging Face's form.
 
-        Whatever model was in that folder before is gone then; other files there stay.
+        The model that was saved there before is gone then; other files there stay.
 
         Raises:
+            FileExistsError: the folder holds another model, which was not written here.
             OSError: the disk is full or cannot be written; what was there is as it was.
             ValueError: an adapter would replace the base that it needs.
         """

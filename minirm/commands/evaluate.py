@@ -51,7 +51,8 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    pairs, rows = read_pairs(options.data, options)
+    loaded = read_pairs(options.data, options)
+    pairs, rows = loaded.pairs, loaded.rows
     if options.by is not None and options.by not in rows[0]:
         raise ValueError(f"--by {options.by}: no such column; there are {sorted(rows[0])}")
     model = open_reward(options)
@@ -69,12 +70,13 @@ def run(options: argparse.Namespace) -> None:
             f"cannot read; the first: {dropped.bad[0]}",
             file=sys.stderr,
         )
-    pairs, rows = ([of[i] for i in dropped.kept] for of in (pairs, rows))
+    pairs, rows = [pairs[i] for i in dropped.kept], [rows[i] for i in dropped.kept]
     chosen, rejected = pair_rewards(model, encoded, batch_size=options.batch_size)
     _check_finite(model, pairs, encoded, (chosen, rejected))
     prompts = [_prompt(pair) for pair in pairs]
     report: dict[str, Any] = {"model": options.model, "data": options.data, "reward": model.kind}
-    report |= {"overlong": dropped.overlong, **measures(chosen, rejected, prompts)}
+    report |= {"overlong": dropped.overlong, "bad_rows": len(loaded.dropped) + len(dropped.bad)}
+    report |= measures(chosen, rejected, prompts)
     if options.by is not None:
         groups: dict[str, list[int]] = {}
         for place, row in enumerate(rows):

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from minirm import ExplicitRM, GenerativeRM, ImplicitRM, PreferencePair, load_base
+from minirm.data.preferences import Loaded, glued_strings, load_preferences
 from minirm.reward_model import RewardModel
 
 REWARDS: dict[str, type[RewardModel]] = {
@@ -46,6 +47,8 @@ def told_in_one_line(name: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if str(error).startswith("no model "):  # said already, of another name
+            raise
         first = (str(error).splitlines() or [type(error).__name__])[0]
         raise FileNotFoundError(f"no model {name!r}: {first}") from error
 
@@ -106,19 +109,15 @@ def add_column_arguments(group: Any) -> None:
     )
 
 
-def read_pairs(
-    source: str, options: argparse.Namespace, split: str | None = None
-) -> tuple[list[PreferencePair], list[Any]]:
-    """Pairs and the rows they come from, as ``add_data_arguments`` was answered.
+def read_pairs(source: str, options: argparse.Namespace, split: str | None = None) -> Loaded:
+    """Pairs and what else was found, as ``add_data_arguments`` was answered.
 
     Args:
         source: a file, or the name of a dataset on the hub.
         options: the parsed arguments.
         split: of a dataset on the hub; None for the one that the arguments name.
     """
-    from minirm.data.preferences import load_preferences
-
-    loaded = load_preferences(
+    return load_preferences(
         source,
         split=split or options.split,
         config=options.data_config,
@@ -126,13 +125,10 @@ def read_pairs(
         bad_rows=options.bad_rows,
         limit=options.limit,
     )
-    return loaded.pairs, loaded.rows
 
 
 def warn_of_glued_strings(source: str, pairs: Sequence[PreferencePair], model: RewardModel) -> None:
     """Say so where most prompts run straight into their responses, as the model reads them."""
-    from minirm.data.preferences import glued_strings
-
     how = model.text_format
     if warning := glued_strings(pairs, chat=how.chat, separator=how.separator):
         print(f"{source}: {warning}", file=sys.stderr)

@@ -131,9 +131,9 @@ def run(options: argparse.Namespace) -> None:
         raise BadCall("--lr must be positive, got 0: nothing would move")
     own = _own_settings(options)
     settings = _settings(options)
-    pairs, _ = read_pairs(options.data, options)
+    pairs = read_pairs(options.data, options).pairs
     eval_sets = {
-        name: read_pairs(source, options, options.eval_split)[0] for name, source in sets.items()
+        name: read_pairs(source, options, options.eval_split).pairs for name, source in sets.items()
     }
     model = _model(options, own)
     warn_of_glued_strings(options.data, pairs, model)

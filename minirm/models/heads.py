@@ -88,7 +88,9 @@ def ensure_pad(model: Any, tokenizer: Any) -> Any:
 def make_room(model: Any, tokenizer: Any) -> None:
     """Give the embedding a row for every token; it never shrinks: many have rows to spare."""
     if len(tokenizer) > model.get_input_embeddings().num_embeddings:
-        model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+        with torch.random.fork_rng(devices=[]):  # the same row in every run
+            torch.manual_seed(0)
+            model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
 
 
 def _spare_token(tokenizer: Any) -> str | None:

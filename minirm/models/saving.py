@@ -1,8 +1,8 @@
 """Reward models on disk, in Hugging Face's form: what is written, and what an opened folder holds.
 
-A folder holds one model. Everything is written beside first; then the files of whatever model was
-there go, and the new ones get their names. Opening returns values: who wants a reward model builds
-it from them.
+A folder holds one model. Everything is written beside first; then the files of the model that was
+saved there before go, by the list that it left, and the new ones get their names. Opening returns
+values: who wants a reward model builds it from them.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from minirm.models.bases import causal_lm, load_tokenizer, resolve
 from minirm.progress import quiet_transformers
 
 SETTINGS, REFERENCE, HEAD = "minirm.json", "reference", "head.safetensors"
-MODEL_FILES = (
-    SETTINGS, REFERENCE, "*.safetensors", "*.index.json", "pytorch_model*.bin", "config.json",
-    "generation_config.json", "adapter_*", "tokenizer*", "special_tokens_map.json",
-    "added_tokens.json", "vocab.*", "merges.txt", "chat_template.*", "additional_chat_templates",
+OTHERS = (
+    "config.json", "generation_config.json", "model.safetensors", "model.safetensors.index.json",
+    "adapter_config.json", "adapter_model.safetensors", "tokenizer.json", "tokenizer_config.json",
+    "chat_template.jinja", HEAD, REFERENCE,
 )  # fmt: skip
-"""What a model leaves in its folder, so that the next one can take its place."""
+"""Names that a model's files have, ours or anybody's."""
 WRITING, REPLACING = ".partial", ".replacing"
 
 
@@ -64,12 +64,14 @@ def write(path: Path, kind: str, settings: Mapping[str, Any], parts: Mapping[str
 
     Raises:
         OSError: the disk is full or cannot be written; what was there is as it was.
+        FileExistsError: the folder holds another model, which was not written here.
         ValueError: an adapter would replace the base that it needs.
     """
     path = Path(path)
     model, reference = parts["model"], parts["reference"]
     if adapters.is_adapted(model):
         adapters.check_base_stays(model, path)
+    check_place(path)
     weights, reference_weights = _weights(model), _weights(reference)
     spread = any(part is not None and is_spread(part) for part in (model, reference))
     if spread and not processes().is_main_process:
@@ -83,7 +85,8 @@ def write(path: Path, kind: str, settings: Mapping[str, Any], parts: Mapping[str
             parts["tokenizer"].save_pretrained(folder)
             if reference is not None:
                 reference.save_pretrained(folder / REFERENCE, state_dict=reference_weights)
-        settings = {"reward": kind, **settings}
+        files = sorted({SETTINGS, *(file.name for file in folder.iterdir())})
+        settings = {"reward": kind, **settings, "files": files}
         (folder / SETTINGS).write_text(json.dumps(settings, indent=2) + "\n")
     except (OSError, SafetensorError) as error:
         shutil.rmtree(folder, ignore_errors=True)
@@ -94,16 +97,39 @@ def write(path: Path, kind: str, settings: Mapping[str, Any], parts: Mapping[str
 
 
 def _replace(path: Path) -> None:
-    """The finished folder's files take the place of whatever model was there."""
+    """The finished folder's files take the place of the model that was written there before."""
     new = path / REPLACING
     shutil.rmtree(new, ignore_errors=True)
     os.rename(path / WRITING, new)
-    for pattern in MODEL_FILES:
-        for old in path.glob(pattern):
-            shutil.rmtree(old) if old.is_dir() and not old.is_symlink() else old.unlink()
+    for old in (path / name for name in _files_of_ours(path)):
+        if old.is_dir() and not old.is_symlink():
+            shutil.rmtree(old)
+        else:
+            old.unlink(missing_ok=True)
     for file in sorted(new.iterdir()):
         os.replace(file, path / file.name)
     new.rmdir()
+
+
+def check_place(path: Path) -> None:
+    """See that no model of somebody else's would be replaced at ``path``; the main process looks.
+
+    Raises:
+        FileExistsError: one would be.
+    """
+    ours = _files_of_ours(path)
+    there = [name for name in OTHERS if name not in ours and (path / name).exists()]
+    if there and processes().is_main_process:
+        raise FileExistsError(
+            f"{path} holds {there[0]}, which was not written here and would be replaced: "
+            "choose another folder"
+        )
+
+
+def _files_of_ours(path: Path) -> list[str]:
+    """The names of what the last save into ``path`` wrote."""
+    file = path / SETTINGS
+    return json.loads(file.read_text()).get("files", [SETTINGS]) if file.is_file() else []
 
 
 def _write_model(model: Any, folder: Path, weights: dict[str, Tensor] | None) -> None:
@@ -181,6 +207,7 @@ def _read_settings(folder: Path, kind: str) -> dict[str, Any]:
             f"(beta, reference, question); was it saved by {kind.capitalize()}RM.save_pretrained?"
         )
     settings = json.loads(file.read_text())
+    settings.pop("files", None)
     saved = settings.pop("reward")
     if saved != kind:
         raise ValueError(

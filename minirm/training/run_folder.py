@@ -16,6 +16,7 @@ from typing import Any
 from torch import Tensor
 
 from minirm import distributed
+from minirm.models import saving
 from minirm.reward_model import RewardModel
 from minirm.training import checkpoints
 from minirm.training.checkpoints import Checkpoint
@@ -43,10 +44,11 @@ class RunFolder:
 
         Raises:
             ValueError: an earlier run's are.
-            FileExistsError: there is a file where the folder should be.
+            FileExistsError: there is a file where the folder should be, or somebody else's model.
         """
         if self.path.is_file():
             raise FileExistsError(f"{self.path} is a file, not a folder to write to")
+        saving.check_place(self.path)
         if (there := checkpoints.any_in(self._checkpoints)) is not None:
             raise ValueError(
                 f"{there} is the checkpoint of an earlier run: go on from it with resume=True "

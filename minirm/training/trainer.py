@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from minirm import distributed
 from minirm.batches import pair_cost
 from minirm.evaluation import EvaluationSets, Pairs
 from minirm.models.adapters import check_trainable
-from minirm.pairs import EncodedPair, encode_pairs, placed
+from minirm.pairs import Dropped, EncodedPair, encode_pairs, placed
 from minirm.progress import progress_bar
 from minirm.reward_model import RewardModel
 from minirm.rewards import GenerativeRM
@@ -87,7 +87,10 @@ class Trainer:
         self._folder = None if folder is None else RunFolder(folder, settings.keep)
         if self._folder is not None and settings.resume and (date := self._folder.date()):
             model.text_format = replace(model.text_format, date=date)  # it goes on as it began
-        self.pairs, self.dropped = _encoded("train_pairs", train_pairs, model, settings)
+        self.pairs, dropped = _encoded("train_pairs", train_pairs, model, settings)
+        self.dropped = dropped.total
+        given = train_pairs if isinstance(train_pairs, Sequence) else []
+        self._origins = [getattr(given[i], "origin", None) for i in dropped.kept if given]
         if isinstance(model, GenerativeRM) and any(pair.margin for pair in self.pairs):
             raise ValueError(
                 "a generative reward is trained by cross-entropy, which has no margin: "
@@ -130,6 +133,8 @@ class Trainer:
             trackers.start(loop.accelerator, vars(self.settings))
             self._train(loop, must_stay)
         except NotFinite as error:
+            if origins := [self._origins[i] for i in error.rows if any(self._origins)]:
+                error.args = (f"{error}; these rows are {'; '.join(map(str, origins))}",)
             message = str(error)
             if self._folder is not None:
                 message = self._folder.save_failure(self.model, self.history, error)
@@ -245,8 +250,8 @@ class Trainer:
 
 def _encoded(
     name: str, pairs: Pairs, model: RewardModel, settings: Settings
-) -> tuple[list[EncodedPair], int]:
-    """The pairs as token ids, and how many were left out, which is said with the reason."""
+) -> tuple[list[EncodedPair], Dropped]:
+    """The pairs as token ids, and what was left out, which is said with the reason."""
     kept, dropped = encode_pairs(
         pairs,
         model.encode,
@@ -261,7 +266,7 @@ def _encoded(
     if dropped.bad:
         many, first = f"{len(dropped.bad)} of {whole}", dropped.bad[0]
         distributed.say(f"{name}: left out {many} pairs; the first: {first}")
-    return kept, dropped.total
+    return kept, dropped
 
 
 def _numbers(given: Any, record: Record) -> Record:

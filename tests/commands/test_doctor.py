@@ -9,6 +9,7 @@ from tiny import QWEN, THINKING, byte_tokenizer, llama3_tokenizer, qwen_tokenize
 
 from minirm import ExplicitRM, ImplicitRM
 from minirm.commands import doctor
+from minirm.encoding import TextFormat
 
 
 def test_it_says_what_works(monkeypatch, capsys):
@@ -71,8 +72,11 @@ def test_rewards_are_described_as_what_they_are(capsys):
     ExplicitRM(tiny("llama"), tokenizer()).save_pretrained("model")
     found = examined(capsys)
     assert found["model"] == "explicit reward, LlamaForSequenceClassification"
+    assert found["reads text"] == "strings as they are; one EOS at the end"
     Path("model/minirm.json").unlink()  # as others publish one
-    assert examined(capsys) == found
+    theirs = examined(capsys)
+    assert theirs.pop("reads text") == "strings as they are; the end as the template has it"
+    assert theirs == {name: line for name, line in found.items() if name != "reads text"}
     ImplicitRM(tiny("llama"), tokenizer()).save_pretrained("implicit")
     assert examined(capsys, "implicit")["model"] == "implicit reward, LlamaForCausalLM"
 
@@ -148,3 +152,28 @@ def test_what_is_not_there_is_one_line(name, capsys):
     said = capsys.readouterr().err
     assert said.startswith(f"minirm: no model {name!r}: ")
     assert said.count("\n") == 1
+
+
+def test_how_a_saved_model_reads_text_is_said(capsys):
+    words = byte_tokenizer(specials=("<|im_start|>",), eos="<|im_end|>", template=DATED)
+    how = TextFormat(chat=True, date="2026-02-03")
+    ExplicitRM(tiny(vocab=len(words) + 1), words, text_format=how).save_pretrained("model")
+    assert examined(capsys)["reads text"] == (
+        "strings as turns; one EOS at the end; the day is 2026-02-03"
+    )
+    how = TextFormat(separator="\n")
+    ImplicitRM(tiny(), tokenizer(), text_format=how).save_pretrained("lines")
+    said = examined(capsys, "lines")["reads text"]
+    assert said.startswith("strings as they are, with '\\n' between them")
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_an_eos_is_said_to_be_added_only_where_one_is(ours, capsys):
+    bare = "{% for m in messages %}{{ m['content'] }}{% endfor %}"
+    words = byte_tokenizer(eos="</s>", pad="<pad>", template=bare)
+    ExplicitRM(tiny(vocab=len(words)), words).save_pretrained("model")
+    if not ours:
+        Path("model/minirm.json").unlink()
+    said = examined(capsys)["chat template"]
+    assert "ends a turn without EOS" in said
+    assert ("one is added" in said) == ours

@@ -178,7 +178,7 @@ def test_pairs_that_the_model_cannot_read_are_left_out_and_counted(here, capsys)
     assert call("evaluate", *run, "--bad-rows", "drop", "--json") == 0
     out, errors = capsys.readouterr()
     found = json.loads(out)
-    assert found["pairs"] == 8
+    assert (found["pairs"], found["bad_rows"]) == (8, 2)
     assert {name: group["pairs"] for name, group in found["by"].items()} == {"a": 5, "b": 3}
     assert "left out 2 of 10 pairs that the model cannot read; the first: pairs.jsonl, line 4" in (
         errors

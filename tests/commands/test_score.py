@@ -446,7 +446,7 @@ REFUSED = {
     "beta alone": (["policy", "--beta", "1"], 2, "--beta is for an implicit reward"),
     "ours": (["rm", "--reference", "base"], 1, "'rm' is an explicit reward that was saved with"),
     "a classifier": (["other-rm", "--reference", "base"], 1, "'other-rm' is a classifier"),
-    "no such reference": (["policy", "--reference", "./no"], 1, "no model './no'"),
+    "no such reference": (["policy", "--reference", "./no"], 1, "minirm: no model './no'"),
     "another vocabulary": (["policy", "--reference", "bytes"], 1, "has another vocabulary"),
     "a reference too small": (["grown", "--reference", "base"], 1, "rows in its embedding"),
     "no such model": (["./no"], 1, "there is no folder './no'"),

@@ -202,3 +202,61 @@ def test_weights_that_are_missing_are_never_drawn(base_folder, tmp_path):
     with pytest.raises(ValueError, match=r"layers\.1.* is missing"):
         ExplicitRM.from_pretrained(tmp_path / "b")
     assert json.loads((tmp_path / "b" / "config.json").read_text())["num_hidden_layers"] == 2
+
+
+# ------------------------------------------------------------------ what is not a model of ours
+
+
+def test_what_was_not_written_here_is_never_taken_away(base_folder, tmp_path):
+    rm = made(ImplicitRM, load_base(base_folder)[0])
+    mine = ["features.safetensors", "tokenizer_notes.md", "vocab.txt", "adapter_notes.txt"]
+    for name in mine:
+        (tmp_path / name).write_text("mine")
+    for kind in (ImplicitRM, ExplicitRM):
+        made(kind, load_base(base_folder)[0]).save_pretrained(tmp_path)
+    assert [(tmp_path / name).read_text() for name in mine] == ["mine"] * 4
+    (tmp_path / "other" / "reference").mkdir(parents=True)
+    (tmp_path / "other" / "reference" / "thesis.txt").write_text("mine")
+    with pytest.raises(FileExistsError, match="holds reference, which was not written here"):
+        rm.save_pretrained(tmp_path / "other")
+    assert (tmp_path / "other" / "reference" / "thesis.txt").read_text() == "mine"
+    assert [p.name for p in (tmp_path / "other").iterdir()] == ["reference"]
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "tokenizer.json"])
+def test_somebody_else_s_model_is_not_replaced_and_said_before_training(
+    name, base_folder, tmp_path
+):
+    shutil.copy(base_folder / name, tmp_path)
+    before = (tmp_path / name).read_bytes()
+    rm = made(ExplicitRM, load_base(base_folder)[0])
+    with pytest.raises(FileExistsError, match=f"holds {name}"):
+        rm.save_pretrained(tmp_path)
+    steps = []
+    trainer = Trainer(rm, PAIRS, output_dir=tmp_path, on_evaluate=lambda *a: steps.append(a) or {})
+    with pytest.raises(FileExistsError, match=f"holds {name}"):
+        trainer.fit()
+    assert not steps
+    assert (tmp_path / name).read_bytes() == before
+
+
+@pytest.mark.needs("peft")
+def test_a_base_that_needs_a_pad_row_gets_the_same_one_in_every_run(tmp_path):
+    tok = byte_tokenizer(eos="</s>")
+    tiny("llama", vocab=len(tok), pad_token_id=None).save_pretrained(tmp_path / "base")
+    tok.save_pretrained(tmp_path / "base")
+    rows = []
+    for _ in range(2):
+        state = torch.get_rng_state()
+        rm = ExplicitRM(*load_base(tmp_path / "base"), lora=lora())
+        assert torch.equal(torch.get_rng_state(), state)
+        rows.append(rm.model.get_input_embeddings().weight.detach().clone())
+        torch.rand(7)
+    assert torch.equal(*rows)
+    options = {"lr": 1e-2, "epochs": 2, "batch_size": 4, "save_every": 1, "keep": 9}
+    whole = ExplicitRM(*load_base(tmp_path / "base"), lora=lora())
+    Trainer(whole, PAIRS, **options, output_dir=tmp_path / "rm").fit()
+    shutil.rmtree(tmp_path / "rm" / "checkpoints" / "step-00000003")
+    resumed = ExplicitRM(*load_base(tmp_path / "base"), lora=lora())
+    Trainer(resumed, PAIRS, **options, output_dir=tmp_path / "rm", resume=True).fit()
+    assert torch.equal(resumed.score(PROMPTS, RESPONSES), whole.score(PROMPTS, RESPONSES))

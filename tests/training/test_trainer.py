@@ -3,6 +3,7 @@
 import copy
 import json
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -537,3 +538,15 @@ def test_a_progress_bar_shows_loss_and_accuracy_when_asked_and_nothing_otherwise
     assert "accuracy=0.500" in shown
     fit(make(), progress=False)
     assert capsys.readouterr().err == ""
+
+
+def test_a_row_whose_loss_is_nan_is_named_by_its_place_in_the_data(tmp_path):
+    pairs = [replace(p, origin=f"pairs.jsonl, line {i + 3}") for i, p in enumerate(PAIRS)]
+    rm = ExplicitRM(tiny(), tokenizer())
+    rm.model.score.weight.data[0, 0] = math.nan
+    with pytest.raises(FloatingPointError, match=r"these rows are pairs\.jsonl, line \d") as error:
+        Trainer(rm, pairs, batch_size=2, output_dir=tmp_path).fit()
+    report = json.loads((tmp_path / "before-step-0" / "failure.json").read_text())
+    named = "; ".join(pairs[row].origin for row in report["rows"])
+    assert f"these rows are {named}" in str(error.value)
+    assert named in report["message"]
