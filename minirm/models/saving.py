@@ -112,14 +112,14 @@ def _replace(path: Path) -> None:
 
 
 def check_place(path: Path) -> None:
-    """See that no model of somebody else's would be replaced at ``path``; the main process looks.
+    """See that no model of somebody else's would be replaced at ``path``.
 
     Raises:
         FileExistsError: one would be.
     """
     ours = _files_of_ours(path)
     there = [name for name in OTHERS if name not in ours and (path / name).exists()]
-    if there and processes().is_main_process:
+    if there:
         raise FileExistsError(
             f"{path} holds {there[0]}, which was not written here and would be replaced: "
             "choose another folder"
@@ -127,9 +127,11 @@ def check_place(path: Path) -> None:
 
 
 def _files_of_ours(path: Path) -> list[str]:
-    """The names of what the last save into ``path`` wrote."""
-    file = path / SETTINGS
-    return json.loads(file.read_text()).get("files", [SETTINGS]) if file.is_file() else []
+    """The names of what the last save into ``path`` wrote, also if it was cut off."""
+    lists = [file for file in (path / SETTINGS, path / REPLACING / SETTINGS) if file.is_file()]
+    return [
+        name for file in lists for name in json.loads(file.read_text()).get("files", [SETTINGS])
+    ]
 
 
 def _write_model(model: Any, folder: Path, weights: dict[str, Tensor] | None) -> None:
