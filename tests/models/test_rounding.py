@@ -1,10 +1,13 @@
 """Weights on rounding ties: counted by their bits, checked against what rounding does to them."""
 
+import warnings
+
 import pytest
 import torch
-from tiny import tiny
+from tiny import tiny, tokenizer
 from torch import nn
 
+from minirm import load_base
 from minirm.models.rounding import SAMPLE, share_on_ties
 
 
@@ -79,3 +82,14 @@ def test_what_is_near_a_tie_in_double_precision_is_not_on_it():
 )
 def test_what_holds_no_such_number_has_none_on_ties(tensors):
     assert share_on_ties(holding(*tensors)) == 0
+
+
+@pytest.mark.parametrize("once", [torch.float16, torch.bfloat16, torch.float32])
+def test_the_loader_warns_of_them(once, tmp_path):
+    tiny().to(once).float().save_pretrained(tmp_path)
+    tokenizer().save_pretrained(tmp_path)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        load_base(tmp_path)
+    warned = any("half way between two bfloat16 numbers" in str(w.message) for w in said)
+    assert warned == (once == torch.float16)
