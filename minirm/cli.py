@@ -110,3 +110,7 @@ def build_parser() -> argparse.ArgumentParser:
     for command in (train, evaluate, score, merge, grade, doctor, experiment, pretrain):
         command.add(commands)
     return parser
+
+
+if __name__ == "__main__":  # as `python -m minirm.cli`, which does the same as -m minirm
+    sys.exit(main())

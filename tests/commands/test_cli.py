@@ -1,6 +1,7 @@
 """The command line: what it writes, what it says when it cannot, and its exit status."""
 
 import json
+import subprocess
 import sys
 import warnings
 from pathlib import Path
@@ -256,3 +257,11 @@ def test_transformers_keeps_quiet_and_a_warning_is_one_line(monkeypatch, capsys)
 def test_every_command_explains_itself(command, capsys):
     assert status_of([command, "--help"]) == 0
     assert len(capsys.readouterr().out) > 200
+
+
+@pytest.mark.parametrize("module", ["minirm", "minirm.cli"])
+def test_it_runs_as_a_module(module):
+    run = subprocess.run(
+        [sys.executable, "-m", module, "--version"], capture_output=True, text=True, check=True
+    )
+    assert run.stdout.startswith("minirm ")

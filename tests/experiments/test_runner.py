@@ -404,15 +404,15 @@ def test_a_bad_call_is_one_line_before_any_run(toy_command, words, status, messa
 def test_killed_and_called_again_it_ends_as_if_it_had_never_been_stopped(tmp_path):
     """The real thing: ``kill -9`` between two runs, and no process stays behind."""
     path = tmp_path / "killed.json"
-    words = "-m minirm.cli experiment persona --model no-facts --seeds 4 --reward explicit"
+    words = "-m minirm experiment persona --model no-facts --seeds 4 --reward explicit"
     command = [sys.executable, *words.split(), "--epochs", "1", "--batch-size", "40"]
     command += ["--output", str(path), "--jobs"]
-    stopped = subprocess.Popen([*command, "2"], stdout=subprocess.PIPE, text=True)
-    while not path.exists():
-        assert stopped.poll() is None
-        time.sleep(0.01)
-    stopped.send_signal(signal.SIGKILL)
-    stopped.communicate(timeout=120)  # the pipe is at its end when the last worker has left
+    with subprocess.Popen([*command, "2"], stdout=subprocess.PIPE, text=True) as stopped:
+        while not path.exists():
+            assert stopped.poll() is None
+            time.sleep(0.01)
+        stopped.send_signal(signal.SIGKILL)
+        stopped.communicate(timeout=120)  # the pipe ends when the last worker has left
     ended = [settings["seed"] for settings, _ in json.loads(path.read_text())["runs"]]
     assert 1 <= len(ended) < 4
     again = subprocess.run([*command, "1"], capture_output=True, text=True, check=True)
