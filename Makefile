@@ -89,7 +89,9 @@ PARALLEL := -n auto --dist worksteal
 test: $(STAMP)  ## run the tests, on all cores
 	@$(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS)
 
-QUICK := $(addprefix tests/,core data models training test_imports.py test_sizes.py)
+QUICK := $(addprefix tests/,core data models training test_imports.py test_sizes.py) \
+         $(addprefix --ignore=tests/,models/test_lora.py models/test_families.py \
+           models/test_folders.py training/test_checkpoints.py)
 
 quick: $(STAMP)  ## run the quick tests of the core: under a minute, while one works on it
 	@$(BIN)/python -m pytest $(PARALLEL) -m 'not slow' $(QUICK) $(PYTEST_ARGS)
