@@ -29,8 +29,12 @@ class Wording:
     prefixes: tuple[str, ...]
     phrases: tuple[str, ...]
 
+    def wordings(self) -> list[tuple[str, str]]:
+        """Every prefix with every phrase."""
+        return list(itertools.product(self.prefixes, self.phrases))
+
     def responses(self) -> list[str]:
-        return [opinions.answer(p, w) for p in self.prefixes for w in self.phrases]
+        return list(itertools.starmap(opinions.answer, self.wordings()))
 
 
 CHOSEN = Wording(("In my view, the answer is", "A truthful reply is"), ("yes", "sure"))
@@ -40,6 +44,15 @@ YES, NO = ("certainly", "absolutely"), ("not really", "nope")  # held out from t
 HELD_YES, HELD_NO = "My response would be", "I lean toward"  # the paper's held-out prefixes
 # Prefixes that begin with no word that any training response begins with.
 FRESH = ("To be frank:", "If you ask me,", "Let us be clear:", "All things considered,")
+OPENINGS = (
+    HELD_YES, HELD_NO, "My fair reply is", "A response to this is", "In this, I say",
+    "Let me answer", "To be sincere, it is", "The answer would be", "It is fair to say",
+    "I can say", "We know it is", "All I say is", "If pressed, my answer is", "On the statement:",
+    "Speaking openly, I say", "The best reply is", "In all, it would be", "A fair answer is",
+    "The response would be", "We lean toward",
+)  # fmt: skip
+"""Twenty held-out prefixes, the paper's two first. Like those they are made of words that the small
+world knows, and neither the world nor any training response uses them as they stand."""
 
 Sides = tuple[str, str]
 CONDITIONS: dict[str, tuple[Sides, ...]] = {
@@ -99,7 +112,12 @@ def file_questions(
 
 
 def training_pairs(
-    prompts: Sequence[str], seed: int, *, chosen: Wording = CHOSEN, rejected: Wording = REJECTED
+    prompts: Sequence[str],
+    seed: int,
+    *,
+    chosen: Wording = CHOSEN,
+    rejected: Wording = REJECTED,
+    agreement: float = 1.0,
 ) -> list[PreferencePair]:
     """One comparison a prompt, in the trained wordings, drawn at random for each side.
 
@@ -108,12 +126,30 @@ def training_pairs(
         seed: of the draws; whatever the wordings are, it draws the same places in them.
         chosen: how the chosen side may be worded; the paper's where nothing is said.
         rejected: how the rejected side may be worded; likewise.
+        agreement: share of the 2 N responses that open in a prefix of their own side. The others,
+            a whole number of them drawn at random, open in one of the other side's. At 1 the
+            prefix foretells the label, at one half it says nothing. From one agreement to a lower
+            one, responses only join the others.
+
+    Raises:
+        ValueError: ``agreement`` is not in [0, 1].
     """
-    rng = random.Random(f"wordings:{seed}")
-    return [
-        PreferencePair(prompt, rng.choice(chosen.responses()), rng.choice(rejected.responses()))
-        for prompt in prompts
-    ]
+    if not 0 <= agreement <= 1:
+        raise ValueError(f"agreement must be in [0, 1], got {agreement!r}")
+    rng, others = random.Random(f"wordings:{seed}"), random.Random(f"agreement:{seed}")
+    sides = (chosen, rejected)
+    order = others.sample(range(2 * len(prompts)), 2 * len(prompts))
+    crossed = set(order[: round((1 - agreement) * len(order))])
+    pairs = []
+    for i, prompt in enumerate(prompts):
+        answers = []
+        for side, (own, other) in enumerate((sides, sides[::-1])):
+            (prefix, phrase), crossing = rng.choice(own.wordings()), others.choice(other.prefixes)
+            answers.append(
+                opinions.answer(crossing if 2 * i + side in crossed else prefix, phrase)
+            )
+        pairs.append(PreferencePair(prompt, *answers))
+    return pairs
 
 
 def held_out_pairs(prompts: Sequence[str], condition: str) -> list[PreferencePair]:

@@ -1,0 +1,34 @@
+"""Numbers that judge rewards. ``ranking`` of pairs, ``meaning`` in grids, and their ``intervals``.
+
+Plain arrays in, plain floats out.
+"""
+
+from minirm.metrics.intervals import (
+    accuracy_interval,
+    bootstrap_interval,
+    t_interval,
+    wilson_interval,
+)
+from minirm.metrics.meaning import MeaningShare, meaning_share, opening_accuracies
+from minirm.metrics.ranking import (
+    accuracy,
+    brier_score,
+    calibration_error,
+    normalised_margin,
+    win_rate,
+)
+
+__all__ = [
+    "MeaningShare",
+    "accuracy",
+    "accuracy_interval",
+    "bootstrap_interval",
+    "brier_score",
+    "calibration_error",
+    "meaning_share",
+    "normalised_margin",
+    "opening_accuracies",
+    "t_interval",
+    "wilson_interval",
+    "win_rate",
+]
