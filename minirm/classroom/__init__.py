@@ -5,7 +5,11 @@ all is well and raises ``WrongAnswer`` with a hint where it is not.
 """
 
 from minirm.classroom.checking import WrongAnswer, attempt
-from minirm.classroom.collapse import check_grid_accuracy, check_share_by_part
+from minirm.classroom.collapse import (
+    check_grid_accuracy,
+    check_meaning_share,
+    check_share_by_part,
+)
 from minirm.classroom.gradients import (
     check_explicit_step,
     check_mismatch_mean,
@@ -47,6 +51,7 @@ __all__ = [
     "check_grid_accuracy",
     "check_implicit_reward",
     "check_mean_probe",
+    "check_meaning_share",
     "check_mismatch_mean",
     "check_negative_sampler",
     "check_normalised_margin",

@@ -106,3 +106,55 @@ def _parts(by: torch.Generator) -> Draw:
         "The order is prefix, phrase, EOS.": right[[1, 0, 2]],
     }
     return Draw((rewards, n), right, mistakes)
+
+
+def check_meaning_share(shares: Callable[[Tensor, Tensor], Any]) -> None:
+    """Whether the learner splits the variance of one grid of rewards into its four parts.
+
+    Args:
+        shares: of rewards [P, W] and right [W]; returns meaning, words, opening, interaction.
+
+    Raises:
+        WrongAnswer: with a hint.
+    """
+
+    def ask(rewards: Tensor, right: Tensor) -> Tensor:
+        answer = shares(rewards, right)
+        if not isinstance(answer, tuple | list) or len(answer) != 4:
+            raise WrongAnswer(
+                "your function returned something else than four numbers: meaning, words, "
+                "opening, interaction"
+            )
+        return torch.stack([expect_tensor(s, (), "each share", meaning="one") for s in answer])
+
+    expect_right(ask, _shared, otherwise="The four shares must add up to one.")
+    passed("Meaning, words, opening and interaction add up to the whole.")
+
+
+def _shared(by: torch.Generator) -> Draw:
+    openings, right = 5, torch.tensor([True, True, True, False, False])
+    rewards = 2 * normal(openings, 5, by=by) + 3 * normal(openings, 1, by=by) + 4
+    rewards = rewards + 3 * normal(1, 5, by=by) + 4 * right
+
+    def shares(grid: Tensor, centre: Tensor) -> Tensor:
+        c = grid - centre
+        row, column = c.mean(1, keepdim=True), c.mean(0, keepdim=True)
+        side = torch.where(right, column[:, right].mean(), column[:, ~right].mean())[None]
+        parts = [side, column - side, row, c - row - column + c.mean()]
+        return torch.stack([(part.expand_as(c) ** 2).mean() for part in parts])
+
+    squares = shares(rewards, rewards.mean())
+    whole = squares / squares.sum()
+    raw = shares(rewards, torch.tensor(0.0, dtype=rewards.dtype))
+    mistakes = {
+        "Centre the grid by its own mean first: the level of a prompt is no part of any share.": raw
+        / raw.sum(),
+        "Squares, not roots: variances add up, standard deviations do not.": squares.sqrt()
+        / squares.sqrt().sum(),
+        "These are sizes, not shares yet: divide by the mean square of the centred grid.": squares,
+        "Your words still hold the meaning: take the mean of the side away from each column.": (
+            torch.stack([squares[0], squares[0] + squares[1], *squares[2:]]) / squares.sum()
+        ),
+        "The order is meaning, words, opening, interaction.": whole[[0, 2, 1, 3]],
+    }
+    return Draw((rewards, right), whole, mistakes)

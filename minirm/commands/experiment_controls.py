@@ -9,14 +9,31 @@ from minirm.commands.shared import count
 
 
 def add(names: argparse._SubParsersAction) -> None:
+    from minirm.experiments.designs import DESIGNS
+    from minirm.experiments.rungs import RUNGS
+    from minirm.models.bases import BUNDLED
+
     controls = names.add_parser(
         "controls",
-        help="the paraphrase collapse with one part of it taken away",
-        description="Train reward models on Persona pairs without the word My, with one prefix on "
-        "both sides, with the mean over all positions or without a reference, on every bundled "
-        "base, and ask them as in the experiment persona.",
+        help="the paraphrase collapse taken apart: designs of training, rungs of the ladder",
+        description="Train reward models on Persona pairs worded in different ways, and ask them "
+        "about every held-out answer in twenty openings: accuracy by condition and over all pairs "
+        "of openings, and the share of the reward that is meaning.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
+    several = {"nargs": "+", "metavar": "NAME"}
+    controls.add_argument(
+        "--bases", default=BUNDLED, help="language models; random: untrained", **several
+    )
+    controls.add_argument(
+        "--designs", default=["paper", "one prefix"], choices=[*DESIGNS, "untrained"],
+        help=f"how training pairs are worded: {', '.join(DESIGNS)}; untrained: not at all",
+        **several,
+    )  # fmt: skip
+    controls.add_argument(
+        "--rewards", default=["explicit", "implicit"], choices=RUNGS,
+        help=f"rungs of the ladder: {'; '.join(RUNGS)}", **several,
+    )  # fmt: skip
     controls.add_argument(
         "--seeds", type=count, default=1, metavar="N", help="how many seeds, from 0 on"
     )
@@ -27,7 +44,7 @@ def add(names: argparse._SubParsersAction) -> None:
 def run(options: argparse.Namespace) -> None:
     from minirm.experiments import controls
 
-    runs = controls.runs(options.seeds)
+    runs = controls.runs(options.bases, options.designs, options.rewards, options.seeds)
     print(controls.table(measure_all("controls", controls.measure, runs, options)))
     if options.output is not None:
         print(f"written: {options.output}")

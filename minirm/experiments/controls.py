@@ -1,94 +1,99 @@
-"""The collapse's controls: one part of the training taken away, or of how a reward is read.
+"""The collapse taken apart: one design of the training pairs, one rung of the ladder, one base.
 
-Everything else, the evaluation too, is as in ``minirm.experiments.persona``'s default run.
+Training and questions are those of ``minirm.experiments.persona``'s default run. Afterwards the
+reward is asked about every held-out answer (``minirm.experiments.grids``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from minirm.evaluation import evaluate
-from minirm.experiments import persona as experiment
-from minirm.experiments import runner
+from minirm.experiments import grids, persona, rungs, runner
+from minirm.experiments.designs import DESIGNS
 from minirm.experiments.results import Row
-from minirm.models.bases import BUNDLED, load_base
+from minirm.models.bases import load_base
 from minirm.reward_model import RewardModel
-from minirm.rewards import ExplicitRM, ImplicitRM
 from minirm.training.trainer import Trainer
-from minirm.worlds import persona
-from minirm.worlds.persona import CHOSEN, REJECTED, Wording
+from minirm.worlds.language_model import new_model
+from minirm.worlds.persona import training_pairs, world_questions
 
-ONE = ("A truthful reply is",)
-NO_MY = ("The judgement:", "Considering the statement, I say")
-NO_SHARED = ("The judgement:", "Considering the statement, it seems")
-DESIGNS: Mapping[str, tuple[Wording, Wording]] = {
-    "paper": (CHOSEN, REJECTED),
-    "no My": (CHOSEN, replace(REJECTED, prefixes=NO_MY)),
-    "no shared word": (CHOSEN, replace(REJECTED, prefixes=NO_SHARED)),
-    "one prefix": (replace(CHOSEN, prefixes=ONE), replace(REJECTED, prefixes=ONE)),
-}
-"""How the chosen and the rejected training responses are worded; the phrases never change.
-
-"no shared word": no word of the paper's two held-out prefixes is in any training response. Only in
-"one prefix" does the prefix not foretell which of the two a response is.
-"""
-
-CONTROLS = (
-    ("paper", "explicit, mean"),
-    ("paper", "implicit, no reference"),
-    ("no My", "implicit"),
-    ("no shared word", "implicit"),
-    ("one prefix", "explicit, mean"),
-    ("one prefix", "implicit"),
+ZERO_AT_START = tuple(
+    rung
+    for rung in rungs.RUNGS
+    if rung.endswith("zero head")
+    or (rung.startswith("implicit") and rung != "implicit, no reference")
 )
-"""Design and model; the paper's design with the two plain models is the Persona experiment."""
-CONDITIONS = ("original", "paraphrase", "swapped", "same prefix", "bare")
+"""Rewards that are 0 for every answer until they are trained."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """One training run of a control: a key of ``DESIGNS``, and a reward model by its name."""
+    """One training run.
 
-    base: str
-    seed: int
-    design: str
-    model: str
+    Args:
+        base: a language model, as for ``load_base``, or "random": the small world's architecture
+            with weights that were never trained, drawn from the seed.
+        design: a key of ``DESIGNS``, or "untrained" for a reward that has not been trained.
+        reward: one of ``rungs.RUNGS``.
+        seed: draws the questions, the wordings, a head's start and the batch order.
+    """
+
+    base: str = "seed-0"
+    design: str = "paper"
+    reward: str = "implicit"
+    seed: int = 0
 
 
-def runs(seeds: int, bases: Sequence[str] = BUNDLED) -> list[Run]:
-    """Every control on every base."""
-    return [Run(base, seed, *c) for base in bases for c in CONTROLS for seed in range(seeds)]
-
-
-def new_model(name: str, base: str, seed: int) -> RewardModel:
-    """An untrained reward model, by its name in ``CONTROLS``."""
-    given = load_base(base)
-    if name == "explicit, mean":
-        return ExplicitRM(*given, seed=seed, pooling="mean", copy=False)
-    reference = "base" if name == "implicit" else None
-    return ImplicitRM(*given, beta=experiment.Run.beta, reference=reference, copy=False)
+def train(run: Run) -> RewardModel:
+    """The reward model of a run, trained."""
+    base, tokenizer = _base(run)
+    model = rungs.new_model(run.reward, base, tokenizer, run.seed)
+    if run.design == "untrained":
+        return model
+    plain = persona.Run
+    pairs = DESIGNS[run.design].training_pairs(world_questions(run.seed).train, run.seed)
+    Trainer(
+        model, pairs, lr=rungs.learning_rate(run.reward), epochs=plain.epochs,
+        batch_size=plain.batch_size, seed=run.seed, progress=False,
+    ).fit()  # fmt: skip
+    return model
 
 
 def measure(run: Run) -> list[dict[str, Any]]:
-    """Train one model; one row for each of ``CONDITIONS``, on 40 test prompts."""
-    questions = persona.world_questions(run.seed)
-    chosen, rejected = DESIGNS[run.design]
-    pairs = persona.training_pairs(questions.train, run.seed, chosen=chosen, rejected=rejected)
-    model, plain = new_model(run.model, run.base, run.seed), experiment.Run
-    Trainer(
-        model, pairs, lr=plain.lr, epochs=plain.epochs, batch_size=plain.batch_size,
-        seed=run.seed, progress=False,
-    ).fit()  # fmt: skip
-    sets = persona.evaluation_sets(questions, run.seed)
-    return [
-        {**asdict(run), "condition": f"{c}, test", **evaluate(model, sets[f"{c}, test"])}
-        for c in CONDITIONS
-    ]
+    """Train, and return one row: all that ``grids.described`` says, on 40 test prompts.
+
+    Before it stand "trained", the accuracy on the run's own training pairs, and "original", that
+    on test questions in the paper's wording.
+    """
+    model, questions = train(run), world_questions(run.seed)
+    design = DESIGNS["paper" if run.design == "untrained" else run.design]
+    sets = {
+        "trained": design.training_pairs(questions.train, run.seed),
+        "original": training_pairs(questions.test, run.seed + 1),
+    }
+    own = {name: evaluate(model, pairs)["accuracy"] for name, pairs in sets.items()}
+    return [{**asdict(run), **own, **grids.described(grids.reward_grid(model, questions.test))}]
 
 
-def table(rows: Sequence[Row]) -> str:
-    """Accuracy and normalised margin: means over seeds, as text."""
-    by, values = ("base", "design", "model"), ("accuracy", "normalised_margin")
-    return runner.table(rows, by=by, line="condition", values=values)
+def runs(
+    bases: Sequence[str], designs: Sequence[str], rewards: Sequence[str], seeds: int
+) -> list[Run]:
+    """Every combination, but for what has nothing to say: an untrained log-ratio is 0."""
+    every = runner.grid(Run, base=bases, design=designs, reward=rewards, seed=range(seeds))
+    return [r for r in every if not (r.design == "untrained" and r.reward in ZERO_AT_START)]
+
+
+def _base(run: Run) -> tuple[Any, Any]:
+    if run.base != "random":
+        return load_base(run.base)
+    _, tokenizer = load_base()
+    return new_model(len(tokenizer), run.seed), tokenizer
+
+
+def table(rows: Sequence[Row], unit: str = "base") -> str:
+    """Shares and accuracies by design and reward, as text; intervals over ``unit``."""
+    values = ("meaning", "opening", "paraphrase", "swapped", "accuracy")
+    return runner.table(rows, by=("design",), line="reward", values=values, unit=unit)

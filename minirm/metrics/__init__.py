@@ -15,6 +15,7 @@ from minirm.metrics.ranking import (
     brier_score,
     calibration_error,
     normalised_margin,
+    to_array,
     win_rate,
 )
 
@@ -29,6 +30,7 @@ __all__ = [
     "normalised_margin",
     "opening_accuracies",
     "t_interval",
+    "to_array",
     "wilson_interval",
     "win_rate",
 ]

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from minirm.encoding import Text
 from minirm.pairs import PreferencePair
 from minirm.worlds import opinions
 
@@ -145,9 +146,7 @@ def training_pairs(
         answers = []
         for side, (own, other) in enumerate((sides, sides[::-1])):
             (prefix, phrase), crossing = rng.choice(own.wordings()), others.choice(other.prefixes)
-            answers.append(
-                opinions.answer(crossing if 2 * i + side in crossed else prefix, phrase)
-            )
+            answers.append(opinions.answer(crossing if 2 * i + side in crossed else prefix, phrase))
         pairs.append(PreferencePair(prompt, *answers))
     return pairs
 
@@ -183,14 +182,22 @@ def evaluation_sets(questions: Questions, seed: int) -> dict[str, list[Preferenc
     }
 
 
+def as_turns(prompt: str, response: str, *, chat: bool = True) -> tuple[Text, Text]:
+    """A prompt and a response, as a user's and an assistant's turn where it is a chat."""
+    if not chat:
+        return prompt, response
+    asked = [{"role": "user", "content": prompt.rstrip()}]
+    return asked, [{"role": "assistant", "content": response}]
+
+
 def as_conversation(pair: PreferencePair) -> PreferencePair:
     """The same comparison as a user turn and two assistant turns, for chat models."""
-    assert isinstance(pair.prompt, str)  # as this world makes them
-    return PreferencePair(
-        [{"role": "user", "content": pair.prompt.rstrip()}],
-        [{"role": "assistant", "content": pair.chosen}],
-        [{"role": "assistant", "content": pair.rejected}],
-    )
+    prompt, chosen, rejected = pair.prompt, pair.chosen, pair.rejected
+    assert isinstance(prompt, str)  # as this world makes them
+    assert isinstance(chosen, str)
+    assert isinstance(rejected, str)
+    asked, first = as_turns(prompt, chosen)
+    return PreferencePair(asked, first, as_turns(prompt, rejected)[1])
 
 
 def _split(prompts: list[str], rng: random.Random, n_train: int, n_test: int) -> Questions:

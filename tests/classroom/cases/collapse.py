@@ -1,5 +1,7 @@
 """Solutions and wrong answers of the chapter "The paraphrase collapse"."""
 
+import torch
+
 
 def pairings(chosen, rejected):
     a, b = chosen[:, None], rejected[None]
@@ -8,6 +10,19 @@ def pairings(chosen, rejected):
 
 def by_prompt(reduce_chosen, reduce_rejected):
     return lambda c, r: pairings(reduce_chosen(c)[None], reduce_rejected(r)[None])
+
+
+def squares(rewards, right, centred=True):
+    c = rewards - rewards.mean() if centred else rewards
+    row, column = c.mean(1, keepdim=True), c.mean(0, keepdim=True)
+    side = torch.where(right, column[:, right].mean(), column[:, ~right].mean())
+    parts = (side, column - side, row, c - row - column + c.mean())
+    return [(part.expand_as(c) ** 2).mean() for part in parts]
+
+
+def shares(rewards, right):
+    parts = squares(rewards, right)
+    return [part / sum(parts) for part in parts]
 
 
 CASES = {
@@ -35,6 +50,18 @@ CASES = {
             lambda r, n: (r[:n].sum(), r[n:].sum()),
             lambda r, n: (r[:n], r[n:-1].sum(), r[-1]),
             lambda r, n: (r[:n].sum(), r[n:-2].sum(), r[-1]),
+        ],
+    ),
+    "meaning_share": (
+        shares,
+        [
+            squares,
+            lambda r, s: [p / r.var() for p in squares(r, s)],
+            lambda r, s: [p / sum(squares(r, s, False)) for p in squares(r, s, False)],
+            lambda r, s: [p.sqrt() / sum(q.sqrt() for q in squares(r, s)) for p in squares(r, s)],
+            lambda r, s: [shares(r, s)[i] for i in (0, 2, 1, 3)],
+            lambda r, s: shares(r, s)[:3],
+            lambda r, s: shares(r.T, s),
         ],
     ),
 }
