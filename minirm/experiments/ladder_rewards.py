@@ -1,0 +1,81 @@
+"""The rewards between the explicit and the implicit one that the library itself has no use for.
+
+Each is one of the library's two with one thing changed: where its states are read, or what a token
+counts. They are trained and asked for rewards like any other. ``save_pretrained`` writes their
+weights, but no class of the library opens that again: ``kind`` says that they are something else.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from minirm.batches import Rows
+from minirm.forward import hidden_states, response_logits, upcast
+from minirm.rewards import ExplicitRM, ImplicitRM
+
+
+class SummedStates(ExplicitRM):
+    """r(x, y) = sum_k <u, h_k>: the explicit head, summed over states and not read off the last.
+
+    Args:
+        base: a causal LM, copied.
+        tokenizer: its tokenizer.
+        at: "token": h_k is the state at response token k, so the sum is |y| times what pooling
+            "mean" gives. "before": h_k is the state before token k, which has not seen it yet: the
+            states that an implicit reward reads. The EOS itself is then read nowhere.
+        options: as for ``ExplicitRM``.
+    """
+
+    kind = "explicit, summed"
+
+    def __init__(
+        self, base: Any, tokenizer: Any, *, at: Literal["token", "before"], **options: Any
+    ) -> None:
+        super().__init__(base, tokenizer, **options)
+        self.at = at
+
+    def _features(self, rows: Rows) -> Tensor:
+        """What the head is applied to, one row a sequence: [S, D]."""
+        states = upcast(hidden_states(self.model, rows)).flatten(0, 1)
+        places = rows.position if self.at == "token" else rows.source
+        total = states.new_zeros(rows.n_sequences, states.shape[-1])
+        return total.index_add(0, rows.sequence, states[places])
+
+
+class VectorPerToken(ImplicitRM):
+    """r(x, y) = beta sum_k <U_{y_k}, h_{x, y<k}>: the raw logits of the response's tokens.
+
+    The implicit reward without its softmax and without its reference. Every token has a vector of
+    its own, so rho is 1 for two equal tokens and 0 for any others (``dynamics.predicted_change``
+    has the softmax's rho, and so does not hold here).
+
+    Args:
+        base: a causal LM, copied.
+        tokenizer: its tokenizer.
+        options: as for ``ImplicitRM``, but no reference.
+    """
+
+    kind = "vector a token"
+
+    def __init__(self, base: Any, tokenizer: Any, **options: Any) -> None:
+        super().__init__(base, tokenizer, reference=None, **options)
+
+    def token_logprobs(self, model: Any, rows: Rows) -> Tensor:
+        """Not ln pi but the logit of each response token: [N]."""
+        logits = response_logits(model, rows, linear_head=self._linear_head)
+        return upcast(logits.gather(-1, rows.target[:, None]).squeeze(-1))
+
+
+class PerTokenImplicit(ImplicitRM):
+    """r(x, y) = beta / |y| * (ln pi(y|x) - ln pi_ref(y|x)): the implicit reward of a mean token.
+
+    |y| counts the EOS. ``dynamics.predicted_change`` knows nothing of the division.
+    """
+
+    kind = "implicit, per token"
+
+    def rewards(self, rows: Rows) -> Tensor:
+        return super().rewards(rows) / torch.bincount(rows.sequence)
