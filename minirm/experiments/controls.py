@@ -13,7 +13,7 @@ from minirm.evaluation import evaluate
 from minirm.experiments import persona as experiment
 from minirm.experiments import runner
 from minirm.experiments.results import Row
-from minirm.models.bases import BUNDLED, load_base
+from minirm.models.bases import COMMON, load_base
 from minirm.reward_model import RewardModel
 from minirm.rewards import ExplicitRM, ImplicitRM
 from minirm.training.trainer import Trainer
@@ -57,7 +57,7 @@ class Run:
     model: str
 
 
-def runs(seeds: int, bases: Sequence[str] = BUNDLED) -> list[Run]:
+def runs(seeds: int, bases: Sequence[str] = COMMON) -> list[Run]:
     """Every control on every base."""
     return [Run(base, seed, *c) for base in bases for c in CONTROLS for seed in range(seeds)]
 
