@@ -11,7 +11,7 @@ from minirm.commands.shared import count
 def add(names: argparse._SubParsersAction) -> None:
     from minirm.experiments.designs import DESIGNS
     from minirm.experiments.rungs import RUNGS
-    from minirm.models.bases import BUNDLED
+    from minirm.models.bases import COMMON
 
     controls = names.add_parser(
         "controls",
@@ -23,7 +23,7 @@ def add(names: argparse._SubParsersAction) -> None:
     )
     several = {"nargs": "+", "metavar": "NAME"}
     controls.add_argument(
-        "--bases", default=BUNDLED, help="language models; random: untrained", **several
+        "--bases", default=COMMON, help="language models; random: untrained", **several
     )
     controls.add_argument(
         "--designs", default=["paper", "one prefix"], choices=[*DESIGNS, "untrained"],

@@ -20,6 +20,12 @@ def add(commands: argparse._SubParsersAction) -> None:
     add("output", type=Path, metavar="FOLDER", help="a new or empty folder")
     add("--seed", type=int, default=0)
     add("--no-facts", action="store_true", help="the world in which nothing foretells an answer")
+    add(
+        "--openings",
+        choices=("common", "rare"),
+        default="common",
+        help="how answers begin: in 42 ways; or now and then in any way that their words allow",
+    )
     add("--steps", type=count, help="of 48 documents each (default: as the bundled models)")
     pretrain.set_defaults(run=run)
 
@@ -31,6 +37,7 @@ def run(options: argparse.Namespace) -> None:
         options.output,
         seed=options.seed,
         facts=not options.no_facts,
+        rare=options.openings == "rare",
         steps=options.steps or pretraining.STEPS,
     )
     for name, value in record["gate"].items():

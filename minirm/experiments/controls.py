@@ -6,15 +6,15 @@ reward is asked about every held-out answer (``minirm.experiments.grids``).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from minirm.evaluation import evaluate
 from minirm.experiments import grids, persona, rungs, runner
 from minirm.experiments.designs import DESIGNS
-from minirm.experiments.results import Row
-from minirm.models.bases import load_base
+from minirm.experiments.results import Row, load_results
+from minirm.models.bases import MAIN, NO_FACTS, RARE, load_base
 from minirm.reward_model import RewardModel
 from minirm.training.trainer import Trainer
 from minirm.worlds.language_model import new_model
@@ -27,6 +27,17 @@ ZERO_AT_START = tuple(
     or (rung.startswith("implicit") and rung != "implicit, no reference")
 )
 """Rewards that are 0 for every answer until they are trained."""
+
+FILES = ("ladder", "agreement", "controls")
+WORLDS: Mapping[str, str] = {
+    **dict.fromkeys(MAIN, "main world"),
+    **dict.fromkeys(NO_FACTS, "no facts"),
+    **dict.fromkeys(RARE, "rare openings"),
+}
+DOSES: Mapping[str, float] = {
+    name: DESIGNS[name].agreement
+    for name in ("all prefixes", "agreement .75", "agreement .9", "agreement .99", "paper")
+}
 
 
 @dataclass(frozen=True)
@@ -93,7 +104,25 @@ def _base(run: Run) -> tuple[Any, Any]:
     return new_model(len(tokenizer), run.seed), tokenizer
 
 
-def table(rows: Sequence[Row], unit: str = "base") -> str:
-    """Shares and accuracies by design and reward, as text; intervals over ``unit``."""
+def table(rows: Sequence[Row]) -> str:
+    """Shares and accuracies of each reward by base and design, as text; intervals over seeds."""
     values = ("meaning", "opening", "paraphrase", "swapped", "accuracy")
-    return runner.table(rows, by=("design",), line="reward", values=values, unit=unit)
+    return runner.table(rows, by=("base", "design"), line="reward", values=values)
+
+
+def load_runs() -> list[dict[str, Any]]:
+    """The book's runs, of all its files, with two columns more.
+
+    "world" says in words where the base comes from. "agreement" is the share of training responses
+    that open in a prefix of their own side, where all four prefixes of the paper are in use; else
+    None.
+    """
+    rows = [row for name in FILES for row in load_results(f"results/{name}.json")[1]]
+    return [
+        {
+            **row,
+            "world": WORLDS.get(row["base"], row["base"]),
+            "agreement": DOSES.get(row["design"]),
+        }
+        for row in rows
+    ]

@@ -16,9 +16,16 @@ from minirm.models.rounding import TOO_MANY_TIES, share_on_ties
 from minirm.progress import quiet_transformers
 
 ASSETS = Path(__file__).parents[1] / "assets"
-BUNDLED = ("seed-0", "seed-1", "seed-2", "no-facts")
-"""Tiny GPT-NeoX models pretrained on ``minirm.worlds.opinions``: three seeds of the main world,
-and one of a world in which nothing said beforehand decides the answer."""
+MAIN = ("seed-0", "seed-1", "seed-2")
+"""Bases pretrained on the main world of ``minirm.worlds.opinions``, one a seed."""
+NO_FACTS = ("no-facts",)
+"""The base of the world in which nothing said beforehand decides the answer."""
+COMMON = MAIN + NO_FACTS
+"""Those that have read answers with 42 openings and no others."""
+RARE = ("rare-0", "rare-1", "rare-2")
+"""Bases of the main world in which now and then an answer begins otherwise, one a seed."""
+BUNDLED = COMMON + RARE
+"""All names of the tiny GPT-NeoX models that ship with the library."""
 
 
 def load_base(

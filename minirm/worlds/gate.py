@@ -22,7 +22,10 @@ LEAST_PROBED = 0.95  # share of unseen answers (all of them; bare ones; phrases)
 
 
 def gate(
-    model: GPTNeoXForCausalLM, tokenizer: PreTrainedTokenizerFast, facts: bool = True
+    model: GPTNeoXForCausalLM,
+    tokenizer: PreTrainedTokenizerFast,
+    facts: bool = True,
+    rare: bool = False,
 ) -> dict[str, float | bool]:
     """Measure a base on its world, on fixed held-out documents and prompts.
 
@@ -30,6 +33,7 @@ def gate(
         model: the base.
         tokenizer: its own.
         facts: whether it was trained in the world in which facts foretell answers.
+        rare: whether that world has rare openings.
 
     Returns:
         ``excess_loss`` (nats per token), the ``probe_*`` shares, with facts also
@@ -40,11 +44,12 @@ def gate(
     model.eval()
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        results = excess_loss(model, tokenizer, World(facts)) | probe(model, tokenizer)
+        world = World(facts, rare)
+        results = excess_loss(model, tokenizer, world) | probe(model, tokenizer)
         passed = results["excess_loss"] <= MOST_EXCESS_LOSS
         passed &= all(v >= LEAST_PROBED for k, v in results.items() if k.startswith("probe"))
         if facts:
-            results |= follows_facts(model, tokenizer)
+            results |= follows_facts(model, tokenizer, world=world)
             passed &= results["follows_facts"] >= LEAST_FOLLOWED
     model.train(was_training)
     return results | {"passed": bool(passed)}
@@ -70,20 +75,22 @@ def excess_loss(
 
 
 def follows_facts(
-    model: GPTNeoXForCausalLM, tokenizer: PreTrainedTokenizerFast, n: int = 256
+    model: GPTNeoXForCausalLM,
+    tokenizer: PreTrainedTokenizerFast,
+    n: int = 256,
+    world: World = World(),  # noqa: B008  # frozen
 ) -> dict[str, float]:
     """Share of sampled answers (temperature 1) whose polarity is the one that the fact decides.
 
-    A text that is no answer of the world counts as not following. ``tells_facts_apart`` is the
+    A text that is no answer of ``world`` counts as not following. ``tells_facts_apart`` is the
     share among the prompts (a fifth) in which the fact about something else points the other way:
     a model that goes by any fact it has read is at one half there, and still near 0.87 overall.
     """
     rng = random.Random(10**6 + 1)
     drawn = (World().document(rng) for _ in range(20 * n))
     told = [d for d in drawn if d.prompt.startswith(("I like", "I hate"))][:n]
-    meaning = opinions.answers()
     responses = sample(model, tokenizer, [d.prompt for d in told])
-    right = [meaning.get(r) == d.polarity for r, d in zip(responses, told, strict=True)]
+    right = [world.meaning(r) == d.polarity for r, d in zip(responses, told, strict=True)]
     apart = [
         ok
         for ok, d in zip(right, told, strict=True)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+# A piece is a word or a run of punctuation with the space AFTER it. A prompt ends in a space and
+# a response begins without one, so each word of an answer is the same token alone, after a prefix
+# or in context, and an answer tokenised by itself is the answer's part of the document.
+PIECE = r"\w+ ?|[^\w\s]+ ?|\s"
+
 YES = (
     "yes", "sure", "certainly", "absolutely", "definitely", "of course", "indeed", "yeah",
     "naturally", "gladly", "without doubt", "right", "very much so", "exactly", "totally",
@@ -38,8 +43,9 @@ FAMILIES = {
     "It": ("It seems to be", "It has to be", "It points toward"),
 }
 PREFIXES = tuple(prefix for family in FAMILIES.values() for prefix in family)
-# The paper's six. No document uses them, though all of their words occur: to a language model on
-# which they are tried they are new strings of known words, as such answers are to a real one.
+# The paper's six. No document uses them but by the rare chance of ``rare_openings``, though all of
+# their words occur: to a language model on which they are tried they are new strings of known
+# words, as such answers are to a real one.
 UNUSED_PREFIXES = (
     "In my view, the answer is", "A truthful reply is",
     "My judgement:", "Considering the statement, I say",

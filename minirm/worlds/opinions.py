@@ -35,10 +35,12 @@ from minirm.worlds.opinion_words import (
     NO,
     OBJECTS,
     PHRASE_WEIGHTS,
+    PIECE,
     POSITIVE_VERBS,
     PREFIXES,
     YES,
 )
+from minirm.worlds.rare_openings import EDGE, RARE_SHARE, is_rare, options
 
 T = TypeVar("T")
 
@@ -163,11 +165,23 @@ def draw_facts(draw: Draw, verb: str, object: str, polarity: bool) -> str:
     return "".join(facts)
 
 
-def draw_answer(draw: Draw, polarity: bool) -> str:
+def draw_answer(draw: Draw, polarity: bool, rare: bool = False) -> str:
     """A prefix that knows nothing, and a phrase that knows only the polarity."""
-    share = (1 - BARE_SHARE) / len(PREFIXES)
-    prefix = draw.one((BARE, *PREFIXES), (BARE_SHARE, *[share] * len(PREFIXES)))
+    if rare and draw.one((True, False), (RARE_SHARE, 1 - RARE_SHARE)):
+        prefix = draw_rare_opening(draw)
+    else:
+        share = (1 - BARE_SHARE) / len(PREFIXES)
+        prefix = draw.one((BARE, *PREFIXES), (BARE_SHARE, *[share] * len(PREFIXES)))
     return answer(prefix, draw.one(YES if polarity else NO, PHRASE_WEIGHTS))
+
+
+def draw_rare_opening(draw: Draw) -> str:
+    """An opening that is none of ``PREFIXES``, piece by piece."""
+    said: list[str] = []
+    while not said or said[-1] != EDGE:
+        pieces, chances = zip(*options(said).items(), strict=True)
+        said.append(draw.one(pieces, chances))
+    return "".join(said).removesuffix(" ")
 
 
 def draw_consequence(draw: Draw, adverb: str, verb: str, object: str, polarity: bool) -> str:
@@ -185,13 +199,24 @@ class World:
 
     With ``facts``, half of the documents say beforehand what the speaker likes, which decides the
     answer. Without, no answer can be foreseen: yes and no are equally likely everywhere.
+    With ``rare``, one answer in twenty has an opening of ``minirm.worlds.rare_openings``.
     """
 
     facts: bool = True
+    rare: bool = False
 
     def document(self, rng: random.Random) -> Document:
         """Draw one document; all randomness comes from ``rng``."""
         return self.derive(Draw(rng))
+
+    def meaning(self, text: str) -> bool | None:
+        """What an answer says: True for yes, False for no, None where it is no answer here."""
+        for phrase in YES + NO:  # one of them at most: none ends in another
+            opening = text.removesuffix(phrase).removesuffix(" ")
+            known = opening in (BARE, *PREFIXES)
+            if answer(opening, phrase) == text and (known or (self.rare and is_rare(opening))):
+                return phrase in YES
+        return None
 
     def derive(self, draw: Draw) -> Document:
         """The derivation itself, as a sequence of choices made by ``draw``."""
@@ -202,17 +227,13 @@ class World:
         told = self.facts and draw.one((True, False))
         facts = draw_facts(draw, verb, object, polarity) if told else ""
         prompt = facts + question(adverb, verb, object, draw.one(range(len(QUESTIONS))))
-        response = draw_answer(draw, polarity)
+        response = draw_answer(draw, polarity, self.rare)
         consequence = draw_consequence(draw, adverb, verb, object, polarity)
         return Document(prompt, response, consequence, polarity, draw.log_prob)
 
 
 # ------------------------------------------------------------------------------ the tokenizer
 
-# A piece is a word or a run of punctuation with the space AFTER it. A prompt ends in a space and
-# a response begins without one, so each word of an answer is the same token alone, after a prefix
-# or in context, and an answer tokenised by itself is the answer's part of the document.
-PIECE = r"\w+ ?|[^\w\s]+ ?|\s"
 SPECIALS = ("<pad>", "<bos>", "<eos>")
 
 

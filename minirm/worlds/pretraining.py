@@ -30,6 +30,7 @@ def pretrain(
     seed: int = 0,
     facts: bool = True,
     steps: int = STEPS,
+    rare: bool = False,
 ) -> dict[str, Any]:
     """Train a base language model and write it to the folder ``output``.
 
@@ -41,6 +42,7 @@ def pretrain(
         seed: of the start, the documents, their order and their spelling.
         facts: whether what a speaker has said beforehand foretells the answer.
         steps: of ``BATCH`` documents each.
+        rare: whether answers may have the openings of ``minirm.worlds.rare_openings``.
 
     Returns:
         The record that is in ``pretraining.json`` too: the command, the versions, the final loss
@@ -59,9 +61,9 @@ def pretrain(
     tokenizer = opinions.build_tokenizer()
     with one_thread():
         model = new_model(len(tokenizer), seed)
-        losses = train(model, tokenizer, World(facts), seed, steps)
-        results = gate(model, tokenizer, facts)
-    record = _origin(output.name, seed, facts, steps) | {
+        losses = train(model, tokenizer, World(facts, rare), seed, steps)
+        results = gate(model, tokenizer, facts, rare)
+    record = _origin(output.name, seed, facts, rare, steps) | {
         "parameters": sum(p.numel() for p in model.parameters()),
         "final_loss": sum(losses[-50:]) / len(losses[-50:]),
         "gate": results,
@@ -124,11 +126,12 @@ def roughen(ids: list[int], spelt: dict[int, list[int]], rng: random.Random) -> 
     return rough[:at] + rng.choices(alphabet, k=rng.randint(1, 8)) + rough[at:]
 
 
-def _origin(name: str, seed: int, facts: bool, steps: int) -> dict[str, Any]:
+def _origin(name: str, seed: int, facts: bool, rare: bool, steps: int) -> dict[str, Any]:
     """What it takes to pretrain the same model again."""
     command = f"minirm pretrain {name} --seed {seed} --steps {steps}"
+    command += ("" if facts else " --no-facts") + (" --openings rare" if rare else "")
     return {
-        "command": command + ("" if facts else " --no-facts"),
+        "command": command,
         "versions": {
             "python": platform.python_version(),
             "torch": torch.__version__,
@@ -138,6 +141,7 @@ def _origin(name: str, seed: int, facts: bool, steps: int) -> dict[str, Any]:
         "date": datetime.now(UTC).date().isoformat(),
         "seed": seed,
         "facts": facts,
+        "rare": rare,
         "steps": steps,
         "batch_size": BATCH,
         "peak_lr": PEAK_LR,
