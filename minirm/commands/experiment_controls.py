@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Collection
 
 from minirm.commands.experiment_runs import add_run_arguments, measure_all
-from minirm.commands.shared import count
+from minirm.commands.shared import BadCall, count
 
 
 def add(names: argparse._SubParsersAction) -> None:
-    from minirm.experiments.designs import DESIGNS
-    from minirm.experiments.rungs import RUNGS
-    from minirm.models.bases import COMMON
-
     controls = names.add_parser(
         "controls",
         help="the paraphrase collapse taken apart: designs of training, rungs of the ladder",
@@ -21,30 +18,52 @@ def add(names: argparse._SubParsersAction) -> None:
         "of openings, and the share of the reward that is meaning.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
+    add = controls.add_argument
     several = {"nargs": "+", "metavar": "NAME"}
-    controls.add_argument(
-        "--bases", default=COMMON, help="language models; random: untrained", **several
-    )
-    controls.add_argument(
-        "--designs", default=["paper", "one prefix"], choices=[*DESIGNS, "untrained"],
-        help=f"how training pairs are worded: {', '.join(DESIGNS)}; untrained: not at all",
+    add("--bases", default=["seed-0"], help="language models; random: one never trained", **several)
+    add(
+        "--designs",
+        default=["paper", "one prefix"],
+        help="how the training pairs are worded; all: every design; untrained: no training",
         **several,
-    )  # fmt: skip
-    controls.add_argument(
-        "--rewards", default=["explicit", "implicit"], choices=RUNGS,
-        help=f"rungs of the ladder: {'; '.join(RUNGS)}", **several,
-    )  # fmt: skip
-    controls.add_argument(
-        "--seeds", type=count, default=1, metavar="N", help="how many seeds, from 0 on"
     )
+    add(
+        "--rewards",
+        default=["explicit", "implicit"],
+        help="rungs of the ladder from the explicit to the implicit reward; all: every rung",
+        **several,
+    )
+    add("--seeds", type=count, default=1, metavar="N", help="how many seeds, from 0 on")
     add_run_arguments(controls)
     controls.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
     from minirm.experiments import controls
+    from minirm.experiments.designs import DESIGNS
+    from minirm.experiments.rungs import RUNGS
+    from minirm.models.bases import resolve
 
-    runs = controls.runs(options.bases, options.designs, options.rewards, options.seeds)
+    designs = _named("--designs", options.designs, DESIGNS, besides=["untrained"])
+    rewards = _named("--rewards", options.rewards, RUNGS)
+    for base in options.bases:
+        if base != "random":
+            resolve(base)  # a folder that is not there shows now, not after the others' runs
+    runs = controls.runs(options.bases, designs, rewards, options.seeds)
+    if not runs:
+        raise BadCall("an implicit reward is 0 for every answer until it is trained")
     print(controls.table(measure_all("controls", controls.measure, runs, options)))
     if options.output is not None:
         print(f"written: {options.output}")
+
+
+def _named(
+    option: str, given: list[str], known: Collection[str], besides: Collection[str] = ()
+) -> list[str]:
+    if given == ["all"]:
+        return list(known)
+    for name in given:
+        if name not in {*known, *besides}:
+            listed = ", ".join(repr(k) for k in (*known, *besides))
+            raise BadCall(f"{option} takes all or some of {listed}, got {name!r}")
+    return given
