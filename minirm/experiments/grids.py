@@ -6,7 +6,7 @@ comparison, its controls, the distribution over pairs of openings, and the share
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import product
 from typing import Any
 
@@ -57,7 +57,8 @@ def sides(grid: np.ndarray, condition: str, openings: Sequence[str] = ALL_OPENIN
         condition: a key of ``persona.CONDITIONS``.
         openings: the P openings.
     """
-    right, wrong = [], []
+    right: list[np.ndarray] = []
+    wrong: list[np.ndarray] = []
     says = np.array(RIGHT)
     for a, b in CONDITIONS[condition]:
         yes = grid[:, openings.index(a)][:, says, None]  # [N, Y, 1]
@@ -104,7 +105,7 @@ def described(grid: np.ndarray) -> dict[str, Any]:
     return row | _shares(grid[:, : len(OPENINGS)])
 
 
-def _shares(grid: np.ndarray) -> Mapping[str, Any]:
+def _shares(grid: np.ndarray) -> dict[str, Any]:
     share = metrics.meaning_share(grid, RIGHT)
     accuracies = metrics.opening_accuracies(grid, RIGHT)
     apart = accuracies[~np.eye(len(accuracies), dtype=bool)]

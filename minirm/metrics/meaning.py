@@ -92,9 +92,12 @@ def meaning_share(rewards: Any, right: Sequence[bool], *, seed: int = 0) -> Mean
     squares, gap = np.array(parts), np.array(gaps)
     if not squares.sum() > 0:
         raise ValueError("all rewards of a prompt are equal: there is no variance to split")
-    shares = squares.sum(0) / squares.sum()
+    meaning, words, opening, interaction = (squares.sum(0) / squares.sum()).tolist()
     return MeaningShare(
-        *map(float, shares),
+        meaning=meaning,
+        words=words,
+        opening=opening,
+        interaction=interaction,
         gap=float(gap.mean()),
         right=float(np.mean((gap > 0) + 0.5 * (gap == 0))),
         interval=_resampled(squares, seed),
