@@ -31,6 +31,7 @@ from minirm.classroom.theory import (
     check_unembedding_step,
 )
 from minirm.classroom.trainer import check_block_mask, check_restarted_positions
+from minirm.classroom.two_failures import check_counterbalance, check_word_counts
 from minirm.classroom.two_rewards import (
     check_explicit_rewards,
     check_generative_rewards,
@@ -44,6 +45,7 @@ __all__ = [
     "check_block_mask",
     "check_bradley_terry",
     "check_choice_entropy",
+    "check_counterbalance",
     "check_explicit_rewards",
     "check_explicit_step",
     "check_fooling",
@@ -66,6 +68,7 @@ __all__ = [
     "check_tilted_probability",
     "check_unembedding_step",
     "check_verifier",
+    "check_word_counts",
     "compare_predictions",
     "record_predictions",
 ]

@@ -56,7 +56,6 @@ CASES = {
         shares,
         [
             squares,
-            lambda r, s: [p / r.var() for p in squares(r, s)],
             lambda r, s: [p / sum(squares(r, s, False)) for p in squares(r, s, False)],
             lambda r, s: [p.sqrt() / sum(q.sqrt() for q in squares(r, s)) for p in squares(r, s)],
             lambda r, s: [shares(r, s)[i] for i in (0, 2, 1, 3)],
