@@ -46,7 +46,7 @@ HELD_YES, HELD_NO = "My response would be", "I lean toward"  # the paper's held-
 # Prefixes that begin with no word that any training response begins with.
 FRESH = ("To be frank:", "If you ask me,", "Let us be clear:", "All things considered,")
 OPENINGS = (
-    HELD_YES, HELD_NO, "My fair reply is", "A response to this is", "In this, I say",
+    HELD_YES, HELD_NO, "My fair reply is", "A response to it is", "In this, I say",
     "Let me answer", "To be sincere, it is", "The answer would be", "It is fair to say",
     "I can say", "We know it is", "All I say is", "If pressed, my answer is", "On the statement:",
     "Speaking openly, I say", "The best reply is", "In all, it would be", "A fair answer is",
