@@ -9,6 +9,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import minirm
+from minirm import cli
 from minirm.models import bases
 from minirm.worlds import gate, language_model, opinions, pretraining
 from minirm.worlds.opinions import World
@@ -75,6 +76,26 @@ def test_a_short_pretraining_learns_repeats_itself_and_leaves_torch_alone(tmp_pa
     assert record["steps"] == 8
     assert record["final_loss"] < 6.2
     assert not record["gate"]["passed"]
+
+
+@pytest.mark.parametrize("facts", [True, False])
+@pytest.mark.parametrize("rare", [True, False])
+def test_the_recorded_command_pretrains_the_same(tmp_path, monkeypatch, facts, rare):
+    record = pretraining._origin("base", 3, facts, rare, 7)
+    program, *arguments = record["command"].split()
+    asked = {}
+
+    def pretrain(output, **options):
+        asked.update(options, output=output.name)
+        return {"gate": {"passed": True}}
+
+    monkeypatch.setattr(pretraining, "pretrain", pretrain)
+    assert program == "minirm"
+    assert cli.main(arguments) == 0
+    assert asked == {"output": "base", "seed": 3, "facts": facts, "rare": rare, "steps": 7}
+    assert {key: record[key] for key in ("seed", "facts", "rare", "steps")} == {
+        key: asked[key] for key in ("seed", "facts", "rare", "steps")
+    }
 
 
 def test_the_loss_falls_and_depends_on_the_seed(tokenizer):
