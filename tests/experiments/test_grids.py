@@ -54,7 +54,9 @@ def test_a_row_counts_every_ordered_pair_once_and_its_shares_are_whole(asked):
     assert sum(row["histogram"]) == 20 * 19
     assert sum(row[p] for p in ("meaning", "words", "opening", "interaction")) == pytest.approx(1)
     twentieths = (np.arange(20) + 0.5) / 20
-    assert np.average(twentieths, weights=row["histogram"]) == pytest.approx(row["accuracy"], abs=0.03)
+    assert np.average(twentieths, weights=row["histogram"]) == pytest.approx(
+        row["accuracy"], abs=0.03
+    )
     assert row["paraphrase size"] > 0
 
 
