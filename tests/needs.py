@@ -15,7 +15,11 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
 def missing(name: str) -> str | None:
-    """Why ``name`` (a package, "chromium", "data" or "book") is not to be had; None if it is."""
+    """Why ``name`` is not to be had; None if it is.
+
+    Args:
+        name: a package, "chromium", "data", "book", or "smollm2", the real language model.
+    """
     if name == "chromium":
         found = any(shutil.which(browser) for browser in BROWSERS)
         return None if found else "no Chromium or Chrome on the PATH"
@@ -26,6 +30,11 @@ def missing(name: str) -> str | None:
         return None if Path(folder).is_dir() else f"MINIRM_DATA={folder!r} is not a folder"
     if name == "book":
         return None if (BOOK / "index.html").is_file() else "the book is not built: make book"
+    if name == "smollm2":
+        from minirm.models import real
+
+        found = real.fault(real.folder())
+        return found and f"the real language model is not in {real.folder()}: make real"
     if importlib.util.find_spec(name) is None:
         return f"the package {name!r} is not installed"
     return None

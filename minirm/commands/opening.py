@@ -15,7 +15,7 @@ from transformers import AutoConfig
 from minirm import ExplicitRM, ImplicitRM, load_base
 from minirm.commands.shared import REWARDS, BadCall, positive, told_in_one_line, unescaped
 from minirm.distributed import processes
-from minirm.models.bases import BUNDLED, resolve
+from minirm.models.bases import NAMES, resolve
 from minirm.models.saving import SETTINGS, saved_kind
 from minirm.reward_model import RewardModel
 
@@ -85,7 +85,7 @@ def fetched(name: str) -> str:
     Raises:
         FileNotFoundError: ``name`` is no folder, nor written like a name on the hub.
     """
-    if name in BUNDLED or Path(name).expanduser().is_dir():
+    if name in NAMES or Path(name).expanduser().is_dir():
         return resolve(name)
     if name.count("/") != 1 or name.startswith((".", "/", "~")):
         raise FileNotFoundError(

@@ -82,7 +82,8 @@ def results_file(path: str | os.PathLike[str]) -> Path:
 
 
 def origin() -> dict[str, Any]:
-    """The date, the versions and the machine's kind."""
+    """The date, the versions and the machine's kind, its GPU included."""
+    gpu = [torch.cuda.get_device_name()] if torch.cuda.is_available() else []
     return {
         "date": date.today().isoformat(),
         "versions": {
@@ -91,7 +92,7 @@ def origin() -> dict[str, Any]:
             "transformers": transformers.__version__,
             "python": platform.python_version(),
         },
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "machine": ", ".join([platform.machine(), f"{os.cpu_count()} cores", *gpu]),
     }
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from transformers.quantizers.auto import AutoQuantizationConfig
 
 from minirm.forward import language_model
-from minirm.models.bases import BUNDLED, causal_lm, resolve
+from minirm.models.bases import NAMES, causal_lm, resolve
 from minirm.models.heads import make_room, with_head
 
 ADAPTER = "adapter_config.json"
@@ -63,7 +63,7 @@ def check_trainable(model: Any) -> None:
 def base_of(path: Path) -> str:
     """The name or folder of the base that the adapter in ``path`` was trained over."""
     name = json.loads((path / ADAPTER).read_text())["base_model_name_or_path"]
-    if Path(name).name in BUNDLED and not Path(name).is_dir():  # saved on another machine
+    if Path(name).name in NAMES and not Path(name).is_dir():  # saved on another machine
         name = Path(name).name
     return name
 

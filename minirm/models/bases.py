@@ -1,4 +1,4 @@
-"""Where a language model comes from: the bundled tiny ones, a local folder, or the hub."""
+"""Where a language model comes from: the bundled tiny ones, pip's real one, a folder, the hub."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerFast
 
+from minirm.models import real
 from minirm.models.probes import has_linear_head
 from minirm.models.rounding import TOO_MANY_TIES, share_on_ties
 from minirm.progress import quiet_transformers
@@ -26,6 +27,8 @@ RARE = ("rare-0", "rare-1", "rare-2")
 """Bases of the main world in which now and then an answer begins otherwise, one a seed."""
 BUNDLED = COMMON + RARE
 """All names of the tiny GPT-NeoX models that ship with the library."""
+NAMES = (*BUNDLED, real.NAME)
+"""What is no folder and no name on the hub; the last is there after ``minirm base smollm2``."""
 
 
 def load_base(
@@ -34,7 +37,8 @@ def load_base(
     """A causal language model and its tokenizer.
 
     Args:
-        name: one of ``BUNDLED`` (needs no network), a local folder, or a model on the hub.
+        name: one of ``BUNDLED`` (needs no network), "smollm2" once `minirm base smollm2` has
+            fetched it, a local folder, or a model on the hub.
         dtype: of the weights; float32 keeps the master weights exact under mixed precision.
         options: passed on to ``AutoModelForCausalLM.from_pretrained``.
 
@@ -42,7 +46,8 @@ def load_base(
         the model, in eval mode, and its tokenizer.
 
     Raises:
-        FileNotFoundError: ``name`` is written like a path and no such folder exists.
+        FileNotFoundError: ``name`` is written like a path and no such folder exists, or "smollm2"
+            was not fetched; the message has the command for it.
         ValueError: it holds no causal language model, or not all of one.
     """
     source = resolve(name)
@@ -105,6 +110,8 @@ def resolve(name: str | os.PathLike[str]) -> str:
     text = os.fspath(name)
     if text in BUNDLED:
         return str(ASSETS / text)
+    if text == real.NAME:
+        return str(real.find())
     path = Path(text).expanduser()
     if path.is_dir():
         if not (path / "config.json").is_file():
@@ -112,7 +119,7 @@ def resolve(name: str | os.PathLike[str]) -> str:
         return str(path.absolute())  # an adapter is found by it from elsewhere too
     if isinstance(name, os.PathLike) or text.startswith((".", "/", "~")) or text.count("/") > 1:
         raise FileNotFoundError(
-            f"there is no folder {text!r}; a bundled model is one of {', '.join(BUNDLED)}, "
+            f"there is no folder {text!r}; a model by name is one of {', '.join(NAMES)}, "
             'and a model on the hub is written "owner/name"'
         )
     return text

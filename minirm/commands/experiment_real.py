@@ -1,0 +1,72 @@
+"""``minirm experiment real``."""
+
+from __future__ import annotations
+
+import argparse
+
+from minirm.commands.experiment_runs import add_run_arguments, measure_all
+from minirm.commands.shared import count, positive
+
+
+def add(names: argparse._SubParsersAction) -> None:
+    from minirm.experiments.designs import DESIGNS
+    from minirm.experiments.real import Run
+    from minirm.experiments.rungs import RUNGS
+
+    real = names.add_parser(
+        "real",
+        help="the collapse, taken apart, on a real language model",
+        description="Train reward models of a real language model on Persona pairs worded in "
+        "different ways, and ask them about every held-out answer in twenty openings, as the "
+        "experiment controls does. On a GPU where there is one; on one CPU core a run of SmolLM2 "
+        "takes some minutes (--prompts 5 asks less). Several values of an option are combined.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add, several = real.add_argument, {"nargs": "+", "metavar": "NAME"}
+    add("--bases", default=[Run.base], help="language models, as for --model", **several)
+    add("--data", metavar="FILE", help="a Persona file, here or in MINIRM_DATA; else the small "
+        "world's questions")  # fmt: skip
+    add("--chat", action=argparse.BooleanOptionalAction, default=True,
+        help="in the turns of the model's chat template")  # fmt: skip
+    add("--designs", default=["paper", "all prefixes"], choices=DESIGNS, **several,
+        help=f"how training pairs are worded: {', '.join(DESIGNS)}")  # fmt: skip
+    add("--rewards", default=["explicit", "implicit"], choices=RUNGS, **several,
+        help=f"rungs of the ladder: {'; '.join(RUNGS)}")  # fmt: skip
+    add("--seeds", type=count, default=1, metavar="N", help="how many seeds, from 0 on")
+    add("--lr", nargs="+", type=positive, default=[Run.lr])
+    add("--epochs", type=count, default=Run.epochs)
+    add("--batch-size", type=count, default=Run.batch_size)
+    add("--eval-every", type=count, metavar="STEPS", help="look during training too")
+    add("--prompts", type=count, default=Run.prompts, metavar="N", help="test questions asked")
+    add("--precision", default=Run.precision, choices=("no", "bf16"))
+    add_run_arguments(real)
+    real.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    from minirm.experiments import real
+    from minirm.experiments.runner import grid
+    from minirm.models.bases import resolve
+
+    for base in options.bases:
+        resolve(base)  # one that is not there shows now, not after the runs of the others
+    if options.data is not None:
+        real.data_file(options.data)
+    runs = grid(
+        real.Run,
+        base=options.bases,
+        data=[options.data],
+        chat=[options.chat],
+        seed=range(options.seeds),
+        lr=options.lr,
+        design=options.designs,
+        reward=options.rewards,
+        epochs=[options.epochs],
+        batch_size=[options.batch_size],
+        eval_every=[options.eval_every],
+        prompts=[options.prompts],
+        precision=[options.precision],
+    )
+    print(real.table(measure_all("real", real.measure, runs, options)))
+    if options.output is not None:
+        print(f"written: {options.output}")

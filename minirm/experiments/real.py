@@ -1,0 +1,162 @@
+"""The collapse on a real language model: real questions, in its chat format or as plain text.
+
+The designs of the training pairs, the rewards and what is read off the trained ones are those of
+``minirm.experiments.controls``. What differs is what a model of 135 million parameters needs: its
+own format, a lower learning rate, and a look on the way, so that nothing hangs on when it stopped.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import warnings
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from minirm.experiments import grids, rungs, runner
+from minirm.experiments.designs import DESIGNS
+from minirm.experiments.results import Row
+from minirm.models.bases import load_base
+from minirm.pairs import PreferencePair
+from minirm.reward_model import RewardModel
+from minirm.training.trainer import Trainer
+from minirm.worlds import persona
+
+ON_A_GPU = 400
+"""Answers at once there: small models wait for their kernels to start, not for the arithmetic."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training run.
+
+    Args:
+        base: a language model, as for ``load_base``.
+        data: a Persona file, or its name in the folder MINIRM_DATA; None for the small world's
+            questions.
+        chat: put questions and answers into turns, by the tokenizer's chat template.
+        design: a key of ``DESIGNS``.
+        reward: one of ``rungs.RUNGS``.
+        seed: draws the questions, the wordings, a head's start and the batch order.
+        lr: learning rate, constant.
+        epochs: passes over the 80 training pairs.
+        batch_size: pairs a step.
+        eval_every: steps between looks, from step 0 on; None for one at the end.
+        prompts: how many of the 40 test questions are asked.
+        precision: "no" for float32, or "bf16".
+    """
+
+    base: str = "smollm2"
+    data: str | None = None
+    chat: bool = True
+    design: str = "paper"
+    reward: str = "implicit"
+    seed: int = 0
+    lr: float = 1e-5
+    epochs: int = 5
+    batch_size: int = 8
+    eval_every: int | None = None
+    prompts: int = persona.N_TEST
+    precision: Literal["no", "bf16"] = "no"
+
+
+def questions(run: Run) -> persona.Questions:
+    """The questions of a run.
+
+    Raises:
+        FileNotFoundError: there is no such file, neither here nor in MINIRM_DATA.
+    """
+    if run.data is None:
+        return persona.world_questions(run.seed)
+    return persona.file_questions(data_file(run.data), run.seed)
+
+
+def data_file(name: str) -> Path:
+    """Where a Persona file is: here, or in the folder that MINIRM_DATA names.
+
+    Raises:
+        FileNotFoundError: neither.
+    """
+    places = [Path(folder) / name for folder in ("", os.environ.get("MINIRM_DATA", ""))]
+    if found := next((place for place in places if place.is_file()), None):
+        return found
+    raise FileNotFoundError(
+        f"there is no file {name!r}, neither here nor in the folder MINIRM_DATA: expected JSON "
+        'lines with "question" and "answer_matching_behavior"'
+    )
+
+
+def measure(run: Run) -> list[dict[str, Any]]:
+    """Train one reward; one row for every look, but for one at rewards that are all equal.
+
+    Those are an implicit reward's before training: there is nothing to split.
+
+    Returns:
+        in each row the run, "step", "loss" (mean since the look before, None at step 0), "trained"
+        and "original" (the accuracy on the run's own training pairs and on test questions in the
+        paper's wording), all that ``grids.described`` says, "means" (the mean reward of each
+        answer, opening by opening, in the order of ``grids.ALL_OPENINGS`` and ``grids.PHRASES``),
+        and the "seconds" since the start.
+    """
+    start, asked, model = time.perf_counter(), questions(run), _model(run)
+    seen: dict[int, dict[str, Any]] = {}
+
+    def look(model: RewardModel, step: int) -> dict[str, float]:
+        at_once = ON_A_GPU if model.device.type == "cuda" else 64
+        prompts = asked.test[: run.prompts]
+        grid = grids.reward_grid(model, prompts, chat=run.chat, batch_size=at_once)
+        if np.ptp(grid):
+            means = [float(f"{mean:.5g}") for mean in grid.mean(0).ravel()]
+            seconds = time.perf_counter() - start
+            seen[step] = {**grids.described(grid), "means": means, "seconds": seconds}
+        return {}
+
+    sets = {
+        "trained": DESIGNS[run.design].training_pairs(asked.train, run.seed),
+        "original": persona.training_pairs(asked.test[: run.prompts], run.seed + 1),
+    }
+    sets = {name: _in_format(pairs, run.chat) for name, pairs in sets.items()}
+    history = Trainer(
+        model, sets["trained"], eval_sets=sets, on_evaluate=look, lr=run.lr, epochs=run.epochs,
+        batch_size=run.batch_size, eval_every=run.eval_every, log_every=run.eval_every or 10**9,
+        mixed_precision=run.precision, seed=run.seed, progress=False,
+    ).fit()  # fmt: skip
+    told: dict[int, dict[str, Any]] = {step: {} for step in seen}
+    for record in history:
+        told.setdefault(int(record["step"]), {}).update(record)
+    return [
+        {
+            **asdict(run),
+            "step": step,
+            "loss": told[step].get("loss"),
+            **{name: told[step][f"{name}/accuracy"] for name in sets},
+            **described,
+        }
+        for step, described in seen.items()
+    ]
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Shares and accuracies after training, by format and design: means over seeds, as text."""
+    last = max(row["step"] for row in rows)
+    final = [row for row in rows if row["step"] == last]
+    values = ("meaning", "words", "opening", "paraphrase", "swapped", "accuracy")
+    return runner.table(final, by=("base", "chat", "lr", "design"), line="reward", values=values)
+
+
+def _model(run: Run) -> RewardModel:
+    with warnings.catch_warnings():
+        if run.precision == "no":  # in float32 nothing is rounded to bfloat16
+            warnings.filterwarnings("ignore", "[0-9]+% of the weights of .* lie half way between")
+        base, tokenizer = load_base(run.base)
+    if run.chat and not getattr(tokenizer, "chat_template", None):
+        raise ValueError(f"{run.base!r} has no chat template: ask it in plain text (--no-chat)")
+    return rungs.new_model(run.reward, base, tokenizer, run.seed)
+
+
+def _in_format(pairs: list[PreferencePair], chat: bool) -> list[PreferencePair]:
+    return [persona.as_conversation(pair) for pair in pairs] if chat else pairs
