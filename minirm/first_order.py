@@ -1,51 +1,59 @@
-"""How fast a reward changes as the weights set out: what first-order theory says of a step."""
+"""How fast a number changes as the weights set out: what first-order theory says of a step."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
-from minirm.dynamics import moved
 from minirm.reward_model import RewardModel
 
-STEP = 1e-4
-"""How far the weights go to either side, as the length of their change."""
 
-
-def slope(
-    model: RewardModel, direction: Mapping[str, Tensor], read: Callable[[], Tensor]
+def slopes(
+    model: RewardModel, numbers: Tensor, directions: Sequence[Mapping[str, Tensor]]
 ) -> Tensor:
-    """The derivative along ``direction`` of what ``read()`` returns: <gradient, direction>.
+    """<gradient, direction>, the derivative of each number along each direction.
 
-    A central difference, which in float64 is good to 1e-6 of the whole.
+    A step of size t in that direction changes the number by t times as much, up to O(t^2). The
+    gradients are taken one at a time and none is kept.
 
     >>> import torch
     >>> from minirm import ExplicitRM, load_base
-    >>> model = ExplicitRM(*load_base()).double()
-    >>> up = {"model.score.weight": torch.ones(1, 96).double()}
-    >>> found = slope(model, up, lambda: model.score(["Is that you? "], ["yes"]))
-    >>> torch.allclose(found, model.features(["Is that you? "], ["yes"]).sum(-1))
+    >>> model = ExplicitRM(*load_base())
+    >>> reward = model.rewards(model.rows([model.encode("Is that you? ", "yes")]))
+    >>> head = {"model.score.weight": torch.ones(1, 96)}
+    >>> slope = slopes(model, reward, [head]).item()  # of <u, h> along u = (1, 1, ...)
+    >>> abs(slope - model.features(["Is that you? "], ["yes"]).sum().item()) < 1e-4
     True
 
     Args:
-        model: in float64; its weights are put back afterwards, bit for bit.
-        direction: a tensor for each weight that moves, by its name in ``model``.
-        read: gives numbers of any shape that depend on the model's weights.
+        model: whose weights they are.
+        numbers: [K], computed with gradient from the model's weights; K backward passes.
+        directions: D of them, as ``dynamics.step_direction`` gives them: a tensor for each weight
+            that moves, by its name in ``model``.
+
+    Returns:
+        [K, D], float64, on the CPU.
 
     Raises:
-        ValueError: the weights are not in float64, or the direction is 0.
+        KeyError: a direction names a weight that the model has not.
+        ValueError: ``numbers`` is no vector.
     """
-    length = math.hypot(*(way.norm().item() for way in direction.values()))
-    dtypes = {str(weight.dtype) for weight in model.parameters()}
-    if dtypes != {"torch.float64"}:
-        raise ValueError(f"expected weights in float64, got {sorted(dtypes)}: model.double()")
-    if not length:
-        raise ValueError("the direction is 0, so nothing can be said of what lies that way")
-    size = STEP / length
-    with torch.no_grad(), moved(model, direction, size):
-        ahead = read()
-    with torch.no_grad(), moved(model, direction, -size):
-        return (ahead - read()) / (2 * size)
+    if numbers.ndim != 1:
+        raise ValueError(f"numbers must be a vector, got the shape {[*numbers.shape]}")
+    weights = dict(model.named_parameters())
+    moving = {name: weights[name] for way in directions for name in way}
+    found = torch.zeros(len(numbers), len(directions), dtype=torch.float64)
+    for k, number in enumerate(numbers):
+        values = torch.autograd.grad(
+            number, [*moving.values()], retain_graph=k + 1 < len(numbers), allow_unused=True
+        )
+        gradient = dict(zip(moving, values, strict=True))
+        for d, way in enumerate(directions):
+            found[k, d] = sum(
+                (gradient[name].double() * step.double()).sum().item()
+                for name, step in way.items()
+                if gradient[name] is not None
+            )
+    return found

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import argparse
 
-from minirm.commands import experiment_controls, experiment_hamiltonian, experiment_persona
+from minirm.commands import (
+    experiment_controls,
+    experiment_foretold,
+    experiment_hamiltonian,
+    experiment_persona,
+)
 
 
 def add(commands: argparse._SubParsersAction) -> None:
     experiment = commands.add_parser("experiment", help="repeat one of the book's experiments")
     names = experiment.add_subparsers(metavar="NAME", required=True)
-    for one in (experiment_persona, experiment_controls, experiment_hamiltonian):
+    for one in (
+        experiment_persona,
+        experiment_controls,
+        experiment_foretold,
+        experiment_hamiltonian,
+    ):
         one.add(names)
