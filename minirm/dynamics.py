@@ -7,10 +7,10 @@ EX-RM, the unembedding U of the others), as in arXiv 2507.07981, section 4; and 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +24,9 @@ from minirm.rewards import ExplicitRM, GenerativeRM, ImplicitRM
 
 Parameters = Literal["last", "trunk", "all"]
 """What moves: the head or the unembedding alone, everything but that, or all of it."""
+
+Rule = Literal["sgd", "adam"]
+"""Whose first step: along minus the gradient, or AdamW's, all but its sign, weight by weight."""
 
 
 def rho(p: Tensor, y: Tensor, q: Tensor, v: Tensor) -> Tensor:
@@ -156,44 +159,79 @@ def actual_change(
 @contextmanager
 def one_step(
     model: RewardModel, pairs: Sequence[PreferencePair], lr: float, *,
-    parameters: Parameters = "last",
+    parameters: Parameters = "last", rule: Rule = "sgd",
 ) -> Iterator[None]:  # fmt: skip
-    """Inside, ``model`` has taken one plain gradient step on the mean loss of ``pairs``.
-
-    Afterwards its weights are what they were, bit for bit.
+    """Inside, ``model`` has taken one step; afterwards its weights are the old ones, bit for bit.
 
     Args:
         model: takes the step.
-        pairs: what is trained, all in one batch.
+        pairs: as for ``step_direction``, and so are ``parameters``, ``rule`` and the errors.
         lr: the step's size.
+        parameters: what moves.
+        rule: whose step.
+    """
+    with moved(model, step_direction(model, pairs, parameters=parameters, rule=rule), lr):
+        yield
+
+
+def step_direction(
+    model: RewardModel, pairs: Sequence[PreferencePair], *,
+    parameters: Parameters = "all", rule: Rule = "sgd",
+) -> dict[str, Tensor]:  # fmt: skip
+    """Where the first step on the mean loss of ``pairs`` goes, for a learning rate of 1.
+
+    With the gradient g, "sgd" gives -g. In AdamW's first step the corrected moments are g and
+    g^2, so "adam" gives -g / (|g| + 1e-8).
+
+    Args:
+        model: at the start of the step; it is not changed.
+        pairs: what is trained, all in one batch.
         parameters: what moves, "last", "trunk" or "all".
+        rule: "sgd" or "adam".
+
+    Returns:
+        a tensor for each weight that moves, by its name in ``model``.
 
     Raises:
-        ValueError: ``parameters`` is unknown, none of them is trained, or "last" is asked of a
-            model whose last layer is tied to its input embeddings.
+        ValueError: ``parameters`` or ``rule`` is unknown, no weight of these is trained, or
+            "last" is asked of a model whose last layer is tied to its input embeddings.
     """
-    if parameters not in ("last", "trunk", "all"):
-        raise ValueError(f'parameters must be "last", "trunk" or "all", got {parameters!r}')
-    weights = [w for w in model.parameters() if w.requires_grad]
+    for value, kind in ((parameters, Parameters), (rule, Rule)):
+        if value not in (known := get_args(kind)):
+            raise ValueError(f"expected one of {known}, got {value!r}")
+    weights = {name: w for name, w in model.named_parameters() if w.requires_grad}
     if parameters != "all":
-        last = last_layer(model)
-        weights = [w for w in weights if (w is last) == (parameters == "last")]
+        last, whole = last_layer(model), parameters == "last"
+        weights = {name: w for name, w in weights.items() if (w is last) == whole}
     if not weights:
         raise ValueError(f"no weight of {parameters!r} is trained: all of them are frozen")
     encoded, _ = encode_pairs(pairs, model.encode, max_length=model.max_length)
     losses, _ = model(pair_rows(encoded, model.pad_token_id).to(model.device))
-    gradients = torch.autograd.grad(losses.mean(), weights, allow_unused=True)
-    saved = [w.detach().clone() for w in weights]
+    gradients = torch.autograd.grad(losses.mean(), [*weights.values()], allow_unused=True)
+    found = {n: g for n, g in zip(weights, gradients, strict=True) if g is not None}
+    return {n: -g if rule == "sgd" else -g / (g.abs() + 1e-8) for n, g in found.items()}
+
+
+@contextmanager
+def moved(model: RewardModel, direction: Mapping[str, Tensor], size: float) -> Iterator[None]:
+    """Inside, the weights have gone ``size`` times ``direction``; afterwards they are back.
+
+    Args:
+        model: whose weights.
+        direction: a tensor for each weight that moves, by its name in ``model``.
+        size: how far, in lengths of ``direction``.
+    """
+    weights = dict(model.named_parameters())
+    saved = {name: weights[name].detach().clone() for name in direction}
     try:
         with torch.no_grad():
-            for weight, gradient in zip(weights, gradients, strict=True):
-                if gradient is not None:
-                    weight.sub_(lr * gradient)
+            for name, way in direction.items():
+                weights[name].add_(size * way)
         yield
     finally:
         with torch.no_grad():
-            for weight, value in zip(weights, saved, strict=True):
-                weight.copy_(value)
+            for name, value in saved.items():
+                weights[name].copy_(value)
 
 
 def last_layer(model: RewardModel) -> nn.Parameter:

@@ -23,7 +23,7 @@ LAYERS = (
     "models",
     "reward_model",
     "rewards",
-    "dynamics evaluation",
+    "dynamics evaluation first_order",
     "training theory data",
     "minirm",
     "worlds",

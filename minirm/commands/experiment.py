@@ -6,14 +6,23 @@ import argparse
 
 from minirm.commands import (
     experiment_controls,
+    experiment_foretold,
     experiment_hamiltonian,
     experiment_persona,
     experiment_real,
+)
+
+IN_ORDER = (
+    experiment_persona,
+    experiment_controls,
+    experiment_foretold,
+    experiment_real,
+    experiment_hamiltonian,
 )
 
 
 def add(commands: argparse._SubParsersAction) -> None:
     experiment = commands.add_parser("experiment", help="repeat one of the book's experiments")
     names = experiment.add_subparsers(metavar="NAME", required=True)
-    for one in (experiment_persona, experiment_controls, experiment_real, experiment_hamiltonian):
+    for one in IN_ORDER:
         one.add(names)
