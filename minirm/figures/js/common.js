@@ -181,6 +181,47 @@ const picture = (model, width, height, ...children) =>
 const text = (x, y, content, attributes = {}) =>
   svg("text", { x, y, ...attributes }, String(content));
 
+/** A share as a whole percentage. */
+const percent = (share) => (Number.isFinite(share) ? `${Math.round(100 * share)} %` : "–");
+
+/** A number inside a picture made of HTML; found by its name, as those under a picture are. */
+const number = (name, value, content, attributes = {}) => html("output",
+  { "aria-live": "off", "data-value-of": name, "data-exact": String(value ?? NaN), ...attributes }, content);
+
+/** The words under a picture, read out when they change: one node, which stays where it is. */
+const spoken = () => html("p", { class: "minirm-verdict", "aria-live": "polite" });
+
+/** A part of the stage that is drawn anew, and the words under it, which are not. */
+function board(stage, verdict) {
+  if (!verdict.isConnected) stage.replaceChildren(html("div"), verdict);
+  return stage.firstChild;
+}
+
+const PARTS = {
+  meaning: "meaning", words: "words beyond meaning", opening: "opening", interaction: "interaction",
+};
+
+/** The parts of a reward's variance as a bar `width` pixels wide; `low` and `high` of the first. */
+function shareBar(name, shares, width) {
+  const pieces = Object.entries(PARTS).map(([part, word]) => {
+    const share = shares[part] ?? NaN;
+    return number(`${name}: ${part}`, share, share * width > 40 ? percent(share) : "", {
+      class: `minirm-part-${part}`, style: `width: ${100 * (share || 0)}%`,
+      "aria-label": `${name}, ${word}: ${percent(share)}`,
+    });
+  });
+  const { low, high } = shares;
+  const place = `left: ${100 * low}%; width: ${100 * (high - low)}%`;
+  const whisker = Number.isFinite(low) ? html("span", { class: "minirm-whisker", style: place }) : null;
+  return html("div", { class: "minirm-bar" }, ...pieces, whisker);
+}
+
+/** What the colours of such bars mean. */
+const shareLegend = () => html("div", { class: "minirm-legend" },
+  html("span", {}, "of the reward’s variance:"),
+  ...Object.entries(PARTS).map(([part, word]) =>
+    html("span", {}, html("i", { class: `minirm-part-${part}` }), word)));
+
 /** What stands in for anywidget's model in a built page: the same four calls, no kernel. */
 function pageModel(values) {
   const listeners = new Map();
