@@ -23,6 +23,7 @@ from minirm.classroom.preferences import (
     check_normalised_margin,
     check_reward_gradients,
 )
+from minirm.classroom.shortcut import check_first_share, check_opening_push
 from minirm.classroom.small_world import check_choice_entropy, check_mean_probe
 from minirm.classroom.theory import (
     check_normalised_step,
@@ -48,6 +49,7 @@ __all__ = [
     "check_counterbalance",
     "check_explicit_rewards",
     "check_explicit_step",
+    "check_first_share",
     "check_fooling",
     "check_generative_rewards",
     "check_grid_accuracy",
@@ -59,6 +61,7 @@ __all__ = [
     "check_normalised_margin",
     "check_normalised_step",
     "check_odds_bound",
+    "check_opening_push",
     "check_optimal_policy",
     "check_positive_mismatch",
     "check_restarted_positions",

@@ -1,9 +1,9 @@
-"""Figures of the two theorems; numbers from ``minirm.theory``."""
+"""Figures of the two theorems and of the shortcut; numbers from ``minirm.theory``."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from minirm.figures.live import LiveFigure
 from minirm.figures.style import EXPLICIT, FAINT, IMPLICIT, NEUTRAL
+from minirm.theory.shortcut import share_of_meaning
 from minirm.theory.unseen_tokens import head_step, max_margin_direction
 from minirm.theory.verification import tilt_numbers
 
@@ -100,4 +101,34 @@ def unseen_picture(data: Mapping[str, Any]) -> Figure:
     ax.plot([0, best[0]], [0, best[1]], "--", color=NEUTRAL, label="max-margin direction u*")
     ax.set(aspect="equal", title="The head turns until the unseen pair is on its side")
     ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    return fig
+
+
+def dose_picture(ratios: Sequence[float], gaps: Sequence[float]) -> Figure:
+    """Share of meaning against the agreement of prefix and label, from the first step to the limit.
+
+    Args:
+        ratios: |p| / |mu|, the prefix's cue over the word's: a panel each.
+        gaps: how far the words have come apart, in nats: a line each between the two ends.
+    """
+    agreement = torch.linspace(0.5, 1, 101, dtype=torch.float64)
+    fig, axes = plt.subplots(1, len(ratios), figsize=(8.4, 3.2), sharey=True)
+    for ax, ratio in zip(axes, ratios, strict=True):
+        ax.plot(agreement, share_of_meaning(agreement, ratio), color=EXPLICIT, lw=2.6,
+                label="first step")  # fmt: skip
+        for gap, style in zip(gaps, ("--", ":", "-."), strict=False):
+            ax.plot(agreement, share_of_meaning(agreement, ratio, gap), style, color=EXPLICIT,
+                    label=f"words {gap:g} nats apart")  # fmt: skip
+        limit = share_of_meaning(agreement, ratio, math.inf)
+        ax.plot(agreement[:-1], limit[:-1], color=NEUTRAL, lw=1, label="max margin")
+        ax.plot(agreement[-1], limit[-1], "D", color=NEUTRAL, ms=7, clip_on=False)
+        ax.set(ylim=(0, 1.03), xticks=(0.5, 0.75, 1))
+        ax.set_title(f"|p| / |μ| = {ratio:g}", fontweight="normal")
+    axes[0].set_ylabel("share of meaning")
+    axes[-1].legend(loc="upper left", bbox_to_anchor=(1, 1))
+    fig.supxlabel("agreement of prefix and label", fontsize="medium")
+    fig.suptitle(
+        "A prefix that can fail is outgrown, one that cannot is not", x=0.01, ha="left",
+        fontsize="medium", fontweight="bold",
+    )  # fmt: skip
     return fig
