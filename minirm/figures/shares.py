@@ -28,6 +28,7 @@ PARTS = {
 }
 """The parts of a bar from left to right, by the fields of ``MeaningShare``, and their names."""
 
+BINS = 20  # of a histogram of accuracies, as in the rows of minirm.experiments.controls
 LIGHTER = "#669FCE"  # of the explicit model's blue, for an explicit reward that sums over positions
 _FILLS: dict[str, dict[str, Any]] = {
     "meaning": {"facecolor": "#5B3A9E"},
@@ -51,7 +52,8 @@ def look(reward: str) -> dict[str, Any]:
     colours = {"explicit": EXPLICIT, "implicit": IMPLICIT, "generative": GENERATIVE}
     plain = {"color": colours.get(kind, NEUTRAL), "marker": MARKERS.get(kind, "d")}
     if "zero" in words:
-        return plain | {"color": LIGHTER, "marker": "v", "linestyle": ":"}
+        lighter = {"color": LIGHTER, "marker": "v"} if "mean" in words else {"marker": "P"}
+        return plain | {"linestyle": ":"} | lighter
     if "mean" in words:
         return plain | {"color": LIGHTER, "marker": "D", "linestyle": "--"}
     return plain | ({"marker": "X", "linestyle": "--"} if "no ref" in words else {})
@@ -197,33 +199,42 @@ def plot_pairs_distribution(
     One pair of openings is one point of it, and exchanging the two gives another: both are marked.
 
     Args:
-        accuracies: reward -> [P, P] or [R, P, P], accuracy by the opening of the right phrases
-            (rows) and that of the wrong ones, of one run or of R; with several, pairs of all runs
-            are counted and the marks stand at their means.
+        accuracies: reward -> rows of ``minirm.experiments.controls``, a frame with "histogram",
+            "paraphrase" and "swapped"; or [P, P] of one run or [R, P, P] of R, accuracy by the
+            opening of the right phrases (rows) and that of the wrong ones. Pairs of all runs are
+            counted, and the marks stand at the means over runs.
         title: what was found.
-        pair: the places of the two openings that the paper takes.
+        pair: the places of the two openings that the paper takes, among the P.
     """
     fig, axes = plt.subplots(
         len(accuracies), 1, figsize=(7.2, 1.45 * len(accuracies) + 0.9), sharex=True, squeeze=False
     )
     for ax, (reward, given) in zip(axes[:, 0], accuracies.items(), strict=True):
-        runs = np.asarray(given, dtype=float)
-        runs = runs.reshape(-1, *runs.shape[-2:])  # [R, P, P]
-        different = ~np.eye(runs.shape[-1], dtype=bool)
-        values = runs[:, different].ravel()
-        weights = np.full(len(values), 100 / len(values))
-        ax.hist(values, np.linspace(0, 1, 21), weights=weights, color=look(reward)["color"])
-        paper, swap = runs[:, *pair].mean(), runs[:, *pair[::-1]].mean()
+        counts, paper, swap = _spread(given, pair)
+        parts = 100 * counts / counts.sum()
+        edges = np.linspace(0, 1, BINS + 1)
+        ax.bar(edges[:-1], parts, 1 / BINS, align="edge", color=look(reward)["color"])
         _mark(ax, {"the paper’s pair": paper, "the same, swapped": swap})
-        low, high = (values <= 0.1).mean(), (values >= 0.9).mean()
         ax.set_ylabel("% of pairs")
         ax.set_title(
-            f"{reward}: at most .1 on {100 * low:.0f} % of the pairs, at least .9 on "
-            f"{100 * high:.0f} %", fontsize="small", weight="normal",
+            f"{reward}: below .1 on {parts[: BINS // 10].sum():.0f} % of the pairs, at least .9 on "
+            f"{parts[-BINS // 10 :].sum():.0f} %", loc="left", fontsize="small", weight="normal",
         )  # fmt: skip
     axes[-1, 0].set(xlabel="accuracy on one ordered pair of openings", xlim=(-0.02, 1.02))
     fig.suptitle(title, x=0.01, ha="left", weight="bold", fontsize="medium")
     return fig
+
+
+def _spread(given: Any, pair: tuple[int, int]) -> tuple[np.ndarray, float, float]:
+    """How many pairs lie in each twentieth, [BINS], and the accuracy of the pair and its swap."""
+    if isinstance(given, pd.DataFrame):
+        counts = np.array(given["histogram"].tolist()).sum(0)
+        return counts, given["paraphrase"].mean(), given["swapped"].mean()
+    runs = np.asarray(given, dtype=float)
+    runs = runs.reshape(-1, *runs.shape[-2:])  # [R, P, P]
+    different = ~np.eye(runs.shape[-1], dtype=bool)
+    counts, _ = np.histogram(runs[:, different], bins=BINS, range=(0, 1))
+    return counts, runs[:, *pair].mean(), runs[:, *pair[::-1]].mean()
 
 
 def _mark(ax: Axes, places: Mapping[str, float]) -> None:

@@ -106,7 +106,13 @@ def test_a_line_of_the_dose_goes_through_its_means_and_looks_like_its_model() ->
     from minirm.figures.shares import LIGHTER, plot_dose
     from minirm.figures.style import EXPLICIT, IMPLICIT
 
-    names = ("explicit", "explicit, mean", "explicit, mean, zero head", "implicit")
+    names = (
+        "explicit",
+        "explicit, zero head",
+        "explicit, mean",
+        "explicit, mean, zero head",
+        "implicit",
+    )
     table = [
         {"reward": r, "agreement": a, "mean": 1 - a / 2, "low": 0.2, "high": 0.9}
         for r in (*names, "implicit, no reference")
@@ -118,7 +124,11 @@ def test_a_line_of_the_dose_goes_through_its_means_and_looks_like_its_model() ->
     for line in lines:
         assert list(line.get_xdata()) == [50, 100]
         assert list(line.get_ydata()) == pytest.approx([75, 50])
-    assert [line.get_color() for line in lines] == [EXPLICIT, LIGHTER, LIGHTER, IMPLICIT, IMPLICIT]
+    assert [line.get_color() for line in lines] == [
+        *[EXPLICIT] * 2,
+        *[LIGHTER] * 2,
+        *[IMPLICIT] * 2,
+    ]
     looks = {(line.get_linestyle(), line.get_marker(), line.get_color()) for line in lines}
     assert len(looks) == len(lines)
 
@@ -138,4 +148,21 @@ def test_a_distribution_leaves_equal_openings_out_and_marks_the_pair(several: bo
     marks = {text.get_text().strip() for text in first.texts}
     assert marks == {"the paper’s pair: 0.00", "the same, swapped: 1.00"}
     assert [t.get_text().strip() for t in second.texts] == ["the paper’s pair, and swapped: 1.00"]
-    assert "at most .1 on 8 %" in first.get_title(loc="left") + first.get_title()
+    assert first.get_title(loc="left") == (
+        "implicit: below .1 on 8 % of the pairs, at least .9 on 8 %"
+    )
+
+
+def test_a_distribution_takes_the_histograms_of_rows() -> None:
+    import pandas as pd
+
+    from minirm.figures.shares import plot_pairs_distribution
+
+    counts = [3, 1, *[0] * 17, 4], [1, 1, *[0] * 17, 6]
+    rows = pd.DataFrame({"histogram": counts, "paraphrase": [0.0, 0.2], "swapped": [1.0, 0.9]})
+    (ax,) = plot_pairs_distribution({"implicit": rows}, title="spread").axes
+    heights = [patch.get_height() for patch in ax.patches]
+    assert [heights[0], heights[1], heights[-1]] == pytest.approx([25, 12.5, 62.5])
+    assert "below .1 on 38 % of the pairs, at least .9 on 62 %" in ax.get_title(loc="left")
+    marks = {text.get_text().strip() for text in ax.texts}
+    assert marks == {"the paper’s pair: 0.10", "the same, swapped: 0.95"}

@@ -26,14 +26,17 @@ function look(reward) {
   const kinds = [[/^(generative|ex-grm)/, "gr", "up"], [/^ex/, "ex", "round"], [/^im/, "im", "square"]];
   const [, kind, mark] = kinds.find(([begins]) => begins.test(words)) ?? [null, "quiet", "diamond"];
   const colour = `var(--minirm-${kind})`;
-  if (words.includes("zero")) return { colour: "var(--minirm-ex-light)", dashes: "2 4", mark: "down" };
-  if (words.includes("mean")) return { colour: "var(--minirm-ex-light)", dashes: "8 5", mark: "diamond" };
+  const lighter = "var(--minirm-ex-light)";
+  if (words.includes("zero"))
+    return words.includes("mean") ? { colour: lighter, dashes: "2 4", mark: "down" } : { colour, dashes: "2 4", mark: "plus" };
+  if (words.includes("mean")) return { colour: lighter, dashes: "8 5", mark: "diamond" };
   return words.includes("no ref") ? { colour, dashes: "8 5", mark: "cross" } : { colour, mark };
 }
 
 const OUTLINES = {
   round: "M-5,0a5,5 0 1 0 10,0a5,5 0 1 0 -10,0", square: "M-4.5,-4.5h9v9h-9z", up: "M0,-5.5l5.5,10h-11z",
   diamond: "M0,-6l6,6l-6,6l-6,-6z", down: "M0,5.5l5.5,-10h-11z",
+  plus: "M-2,-5.5h4v3.5h3.5v4h-3.5v3.5h-4v-3.5h-3.5v-4h3.5z",
   cross: "M-5,-3l2,-2l3,3l3,-3l2,2l-3,3l3,3l-2,2l-3,-3l-3,3l-2,-2l3,-3z",
 };
 
