@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     options = build_parser().parse_args(arguments)
-    options.command_line = "minirm " + " ".join(arguments)
+    options.command_line = "minirm " + shlex.join(arguments)
     try:
         with _one_voice():
             options.run(options)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Collection
 
-from minirm.commands.experiment_runs import add_run_arguments, measure_all
+from minirm.commands.experiment_runs import add_run_arguments, measure_all, some_of
 from minirm.commands.shared import BadCall, count
 
 
@@ -44,8 +43,8 @@ def run(options: argparse.Namespace) -> None:
     from minirm.experiments.rungs import RUNGS
     from minirm.models.bases import resolve
 
-    designs = _named("--designs", options.designs, DESIGNS, besides=["untrained"])
-    rewards = _named("--rewards", options.rewards, RUNGS)
+    designs = some_of("--designs", options.designs, DESIGNS, besides=["untrained"])
+    rewards = some_of("--rewards", options.rewards, RUNGS)
     for base in options.bases:
         if base != "random":
             resolve(base)  # a folder that is not there shows now, not after the others' runs
@@ -55,15 +54,3 @@ def run(options: argparse.Namespace) -> None:
     print(controls.table(measure_all("controls", controls.measure, runs, options)))
     if options.output is not None:
         print(f"written: {options.output}")
-
-
-def _named(
-    option: str, given: list[str], known: Collection[str], besides: Collection[str] = ()
-) -> list[str]:
-    if given == ["all"]:
-        return list(known)
-    for name in given:
-        if name not in {*known, *besides}:
-            listed = ", ".join(repr(k) for k in (*known, *besides))
-            raise BadCall(f"{option} takes all or some of {listed}, got {name!r}")
-    return given

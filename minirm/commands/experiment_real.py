@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-from minirm.commands.experiment_runs import add_run_arguments, measure_all
+from minirm.commands.experiment_runs import add_run_arguments, measure_all, some_of
 from minirm.commands.shared import count, positive
 
 
 def add(names: argparse._SubParsersAction) -> None:
-    from minirm.experiments.designs import DESIGNS
-    from minirm.experiments.real import Run
-    from minirm.experiments.rungs import RUNGS
-
     real = names.add_parser(
         "real",
         help="the collapse, taken apart, on a real language model",
@@ -23,31 +19,41 @@ def add(names: argparse._SubParsersAction) -> None:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add, several = real.add_argument, {"nargs": "+", "metavar": "NAME"}
-    add("--bases", default=[Run.base], help="language models, as for --model", **several)
-    add("--data", metavar="FILE", help="a Persona file, here or in MINIRM_DATA; else the small "
-        "world's questions")  # fmt: skip
-    add("--chat", action=argparse.BooleanOptionalAction, default=True,
-        help="in the turns of the model's chat template")  # fmt: skip
-    add("--designs", default=["paper", "all prefixes"], choices=DESIGNS, **several,
-        help=f"how training pairs are worded: {', '.join(DESIGNS)}")  # fmt: skip
-    add("--rewards", default=["explicit", "implicit"], choices=RUNGS, **several,
-        help=f"rungs of the ladder: {'; '.join(RUNGS)}")  # fmt: skip
+    add("--bases", default=["smollm2"], help="language models, as for --model", **several)
+    add("--data", metavar="FILE", help="a Persona file, here or in the folder MINIRM_DATA")
+    add("--chat", action=argparse.BooleanOptionalAction, default=True, help="in the model's turns")
+    add(
+        "--designs",
+        default=["paper", "all prefixes"],
+        help="how the training pairs are worded; all: every design",
+        **several,
+    )
+    add(
+        "--rewards",
+        default=["explicit", "implicit"],
+        help="rungs of the ladder from the explicit to the implicit reward; all: every rung",
+        **several,
+    )
     add("--seeds", type=count, default=1, metavar="N", help="how many seeds, from 0 on")
-    add("--lr", nargs="+", type=positive, default=[Run.lr])
-    add("--epochs", type=count, default=Run.epochs)
-    add("--batch-size", type=count, default=Run.batch_size)
+    add("--lr", nargs="+", type=positive, default=[1e-5])
+    add("--epochs", type=count, default=5)
+    add("--batch-size", type=count, default=8)
     add("--eval-every", type=count, metavar="STEPS", help="look during training too")
-    add("--prompts", type=count, default=Run.prompts, metavar="N", help="test questions asked")
-    add("--precision", default=Run.precision, choices=("no", "bf16"))
+    add("--prompts", type=count, default=40, metavar="N", help="test questions asked, of 40")
+    add("--precision", default="no", choices=("no", "bf16"))
     add_run_arguments(real)
     real.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
     from minirm.experiments import real
+    from minirm.experiments.designs import DESIGNS
+    from minirm.experiments.rungs import RUNGS
     from minirm.experiments.runner import grid
     from minirm.models.bases import resolve
 
+    designs = some_of("--designs", options.designs, DESIGNS)
+    rewards = some_of("--rewards", options.rewards, RUNGS)
     for base in options.bases:
         resolve(base)  # one that is not there shows now, not after the runs of the others
     if options.data is not None:
@@ -59,8 +65,8 @@ def run(options: argparse.Namespace) -> None:
         chat=[options.chat],
         seed=range(options.seeds),
         lr=options.lr,
-        design=options.designs,
-        reward=options.rewards,
+        design=designs,
+        reward=rewards,
         epochs=[options.epochs],
         batch_size=[options.batch_size],
         eval_every=[options.eval_every],

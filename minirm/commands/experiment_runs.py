@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,3 +45,20 @@ def measure_all(
         raise BadCall("--fresh is about a results file: name it with --output")
     with lines_of_logging():
         return runner.measure_all(measure, runs, jobs=options.jobs, keep=keep)
+
+
+def some_of(
+    option: str, given: list[str], known: Collection[str], besides: Collection[str] = ()
+) -> list[str]:
+    """The names that were given to an option, each known; for "all", every known one.
+
+    Raises:
+        BadCall: one is neither among ``known`` nor among ``besides``.
+    """
+    if given == ["all"]:
+        return list(known)
+    for name in given:
+        if name not in {*known, *besides}:
+            listed = ", ".join(repr(k) for k in (*known, *besides))
+            raise BadCall(f"{option} takes all or some of {listed}, got {name!r}")
+    return given

@@ -1,6 +1,7 @@
 """The experiment on a real model, with a random one of the same kind in its place."""
 
 import json
+import shlex
 from dataclasses import asdict
 
 import numpy as np
@@ -102,7 +103,7 @@ def test_the_command_keeps_its_runs_and_goes_on(base, capsys):
     call += ["--output", "real.json"]
     assert cli.main([*call, "--jobs", "2"]) == 0
     header, rows = load_results("real.json")
-    assert header["command"] == "minirm " + " ".join([*call, "--jobs", "2"])
+    assert header["command"] == "minirm " + shlex.join([*call, "--jobs", "2"])
     assert {(row["design"], row["reward"]) for row in rows} == {
         (design, reward)
         for design in ("paper", "agreement .75")
