@@ -143,11 +143,12 @@ def training_pairs(
     crossed = set(order[: round((1 - agreement) * len(order))])
     pairs = []
     for i, prompt in enumerate(prompts):
-        answers = []
+        answers: list[str] = []
         for side, (own, other) in enumerate((sides, sides[::-1])):
             (prefix, phrase), crossing = rng.choice(own.wordings()), others.choice(other.prefixes)
             answers.append(opinions.answer(crossing if 2 * i + side in crossed else prefix, phrase))
-        pairs.append(PreferencePair(prompt, *answers))
+        chosen_answer, rejected_answer = answers
+        pairs.append(PreferencePair(prompt, chosen_answer, rejected_answer))
     return pairs
 
 
