@@ -19,7 +19,7 @@ def add(names: argparse._SubParsersAction) -> None:
     )
     option = foretold.add_argument
     option("--seeds", type=count, default=1, metavar="N", help="how many seeds, from 0 on")
-    option("--bases", nargs="+", metavar="BASE", help="language models; left out: the four that know only common openings")
+    option("--bases", nargs="+", metavar="BASE", help="language models; left out: four of ours")
     option(
         "--designs",
         nargs="+",

@@ -93,8 +93,8 @@ class Foretold:
 def runs(
     seeds: int, bases: Sequence[str] = COMMON, designs: Sequence[str] = DESIGNS_ASKED
 ) -> list[Run]:
-    """Every reward in every design on every base."""
-    return runner.grid(Run, base=bases, design=designs, reward=REWARDS, seed=range(seeds))
+    """Every reward in every design on every base, one seed after another."""
+    return runner.grid(Run, seed=range(seeds), base=bases, design=designs, reward=REWARDS)
 
 
 def untrained(run: Run) -> tuple[RewardModel, list[PreferencePair], tuple[str, ...]]:

@@ -49,8 +49,8 @@ class Run:
 def runs(
     seeds: int, bases: Sequence[str] = COMMON, designs: Sequence[str] = DESIGNS_ASKED
 ) -> list[Run]:
-    """Every design on every base."""
-    return runner.grid(Run, base=bases, design=designs, seed=range(seeds))
+    """Every design on every base, one seed after another."""
+    return runner.grid(Run, seed=range(seeds), base=bases, design=designs)
 
 
 def measure(run: Run) -> list[dict[str, Any]]:
