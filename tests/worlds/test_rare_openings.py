@@ -7,7 +7,7 @@ from itertools import permutations
 
 import pytest
 
-from minirm.worlds import opinions, rare_openings
+from minirm.worlds import opinions, persona, rare_openings
 from minirm.worlds.opinion_words import PREFIXES, UNUSED_PREFIXES
 from minirm.worlds.opinions import BARE, NO, YES, Draw, World
 from minirm.worlds.rare_openings import EDGE, cut, log_probability, options
@@ -47,6 +47,11 @@ def test_it_always_ends():
 def test_it_never_writes_a_common_opening():
     assert all(log_probability(prefix) == -math.inf for prefix in PREFIXES)
     assert log_probability(PREFIXES[0] + " the answer is") > -math.inf
+
+
+@pytest.mark.parametrize("opening", persona.OPENINGS)
+def test_it_can_write_every_held_out_opening(opening):
+    assert rare_openings.is_rare(opening)
 
 
 @pytest.mark.parametrize("text", ["", "yes", "I  say", "I say ", "say I", "My zebra", "I say: :"])
