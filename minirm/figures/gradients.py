@@ -219,9 +219,9 @@ def plot_outcome(outcome: pd.DataFrame, parts: Mapping[str, str]) -> Figure:
         ]
         for _, row in wrong.iterrows():
             side = -8 if row["accuracy"] > 0.5 else 8
-            place = {"xytext": (0, side), "textcoords": "offset points", "fontsize": "x-small"}
+            where = {"xytext": (0, side), "textcoords": "offset points", "fontsize": "x-small"}
             look = {"ha": "center", "va": "top" if side < 0 else "bottom"}
-            ax.annotate(row["base"], (row[part], row["accuracy"]), **place, **look)
+            ax.annotate(row["base"], (row[part], row["accuracy"]), **where, **look)
         ax.set_xscale("symlog", linthresh=1)
         most = 2 * outcome[list(parts)].abs().max(axis=None)
         for x, y in (((-most, 0), (-0.08, 0.5)), ((0, most), (0.5, 1.08))):
