@@ -19,12 +19,17 @@ FIELDS, SAID = "table.minirm-predictions input", "table.minirm-outcomes tbody td
 @pytest.mark.parametrize("name", ASKING)
 def test_a_chapter_that_asks_also_records_and_compares(name: str) -> None:
     cells = re.findall(r"```\{code-cell\}[^\n]*\n(.*?)```", SOURCES[name], re.DOTALL)
-    asked = [i for i, cell in enumerate(cells) if "my_predictions = {" in cell]
+    begun = [i for i, cell in enumerate(cells) if "my_predictions = {" in cell]
+    asked = [i for i, cell in enumerate(cells) if re.search(r"^record_pred", cell, re.M)]
     compared = [i for i, cell in enumerate(cells) if re.search(r"^compare_pred", cell, re.M)]
-    assert [len(asked), len(compared)] == [1, 1]
-    assert asked < compared
-    # Both are values: the last line of their cells shows them.
+    assert [len(begun), len(compared)] == [1, 1]
+    assert begun == asked[:1]
+    assert asked[-1] < compared[0]
+    # All are values: the last line of their cells shows them. Later questions join the first.
     assert cells[asked[0]].rstrip().endswith("\nrecord_predictions(my_predictions)")
+    for i in asked[1:]:
+        assert cells[i].startswith("guess = {")
+        assert cells[i].endswith("\nmy_predictions |= guess\nrecord_predictions(guess)\n")
     assert cells[compared[0]].rstrip()[-1] == ")"
 
 
@@ -40,15 +45,16 @@ def test_a_prediction_is_kept_and_stands_beside_the_outcome(browser: Any, name: 
         assert sorted(asked) == sorted(answered)
         assert fields.count() == page.locator(SAID).count() == len(asked)
         assert set(page.locator(SAID).all_text_contents()) == {"–"}
-        # By keyboard alone: from the first field to the last with Tab, all but the last filled in.
-        fields.first.focus()
+        # By keyboard alone: in each table from field to field with Tab, all but the last filled in.
         typed = {question: f"0.{i + 1}5" for i, question in enumerate(asked[:-1])}
-        for question in asked[:-1]:
-            named = "document.activeElement.labels[0].textContent"
-            assert page.evaluate(named) == question
-            page.keyboard.type(typed[question])
-            page.keyboard.press("Tab")
-        assert fields.last.evaluate("f => f === document.activeElement")
+        named = "document.activeElement.labels[0].textContent"
+        for table in page.locator("table.minirm-predictions").all():
+            table.locator("input").first.focus()
+            for i, question in enumerate(table.locator("label").all_text_contents()):
+                if i:
+                    page.keyboard.press("Tab")
+                assert page.evaluate(named) == question
+                page.keyboard.type(typed.get(question, ""))
         expected = [typed.get(question, "–") for question in answered]
         assert page.locator(SAID).all_text_contents() == expected
         page.reload()
