@@ -16,7 +16,12 @@ from minirm.classroom.gradients import (
     check_positive_mismatch,
     check_rho,
 )
-from minirm.classroom.hamiltonian import check_fooling, check_negative_sampler, check_verifier
+from minirm.classroom.hamiltonian import (
+    check_fooling,
+    check_negative_sampler,
+    check_silent_judge,
+    check_verifier,
+)
 from minirm.classroom.predictions import compare_predictions, record_predictions
 from minirm.classroom.preferences import (
     check_bradley_terry,
@@ -68,6 +73,7 @@ __all__ = [
     "check_reward_gradients",
     "check_rho",
     "check_share_by_part",
+    "check_silent_judge",
     "check_tilted_probability",
     "check_unembedding_step",
     "check_verifier",

@@ -9,8 +9,17 @@ from functools import lru_cache
 from typing import Any
 
 import networkx as nx
+import torch
+from torch import Tensor
 
-from minirm.classroom.checking import WrongAnswer, generator, passed
+from minirm.classroom.checking import (
+    WrongAnswer,
+    expect_tensor,
+    generator,
+    is_close,
+    normal,
+    passed,
+)
 from minirm.worlds import hamiltonian as world
 
 
@@ -134,6 +143,45 @@ def check_fooling(
             "most graphs the model prefers the cycle. Where did its own samples end?"
         )
     passed(f"It prefers your wrong answer on {fooled:.0%} of {tries} graphs.")
+
+
+def check_silent_judge(policy: Callable[..., Tensor]) -> None:
+    """Whether the learner builds a judge of all compared answers that writes hardly a right one.
+
+    Args:
+        policy: of reference [K], log-probabilities; correct and compared, bool [K]; beta, delta and
+            p; returns ln pi of each response, [K].
+
+    Raises:
+        WrongAnswer: with a hint.
+    """
+    by = generator()
+    for p in (1e-3, 1e-4, 1e-5):
+        reference = normal(12, by=by).log_softmax(-1)
+        place = torch.randperm(12, generator=by)
+        correct, compared, beta, delta = place < 3, place < 10, 0.1, 0.4
+        given = reference.clone(), correct.clone(), compared.clone(), beta, delta, p
+        answer = expect_tensor(
+            policy(*given), (12,), "your policy", meaning="ln pi, one a response"
+        )
+        if not torch.isfinite(answer).all():
+            raise WrongAnswer("Not every logarithm is finite, but a softmax says nothing never.")
+        if is_close(answer.sum(), torch.tensor(1.0)):
+            raise WrongAnswer("Those are probabilities; asked for are their logarithms.")
+        if not is_close(answer.exp().sum(), torch.tensor(1.0)):
+            raise WrongAnswer("Your probabilities do not add up to 1.")
+        rewards = beta * (answer - reference)
+        lead = float(rewards[correct].min() - rewards[compared & ~correct].max())
+        says = float(answer[correct].exp().sum()) / p
+        if lead < -1e-6:
+            raise WrongAnswer("Some compared wrong answer has more reward than a right one.")
+        if lead < delta - 1e-4:
+            raise WrongAnswer("No comparison is lost, but the lead is smaller than delta.")
+        if says > 1.001:
+            raise WrongAnswer("A fine judge, but it plays too well: P(correct) is above p.")
+        if says < 0.999:
+            raise WrongAnswer("A fine judge that plays too badly: P(correct) is below p.")
+    passed("It wins every comparison by delta, and plays as badly as you were told.")
 
 
 @lru_cache

@@ -116,6 +116,18 @@ class Trial:
 # ------------------------------------------------------------------------------------ training
 
 
+def run_of(trial: Trial, key: str) -> Run:
+    """One of ``RUNS`` with the trial's seed and whatever the trial says otherwise."""
+    changes = {k: v for k in ("pairs", "epochs", "lr") if (v := getattr(trial, k)) is not None}
+    return Run(**({"n": trial.n, "seed": trial.seed} | RUNS[key] | changes))
+
+
+def reference(trial: Trial) -> tuple[Any, Any]:
+    """The language model that a trial's runs start from, on their device, and its tokenizer."""
+    base, tokenizer = load_base(trial.model) if trial.model else pretrain(trial.seed, trial.n)
+    return base.to(processes().device), tokenizer
+
+
 def pretrain(seed: int, n: int = world.N, steps: int = 1500) -> tuple[Any, Any]:
     """A small language model that writes well-formed answers and knows none (0.16 M parameters)."""
     tokenizer = world.build_tokenizer(n)
@@ -231,8 +243,7 @@ def measure(trial: Trial) -> list[dict[str, Any]]:
         trial: the seed, the runs and what they start from.
     """
     seed, n = trial.seed, trial.n
-    base, tokenizer = load_base(trial.model) if trial.model else pretrain(seed, n)
-    base = base.to(processes().device)
+    base, tokenizer = reference(trial)
     start = ImplicitRM(base, tokenizer)
     trained: dict[str, RewardModel] = {"reference": start}
     samples = {"reference": sample(start, evaluation_sets(n)["random"])}
@@ -244,10 +255,8 @@ def measure(trial: Trial) -> list[dict[str, Any]]:
 
     add("blind", -1, blind(evaluation_sets(n)["random"]))
     add("reference", -1, generating(start, samples["reference"]))
-    changes = {k: v for k in ("pairs", "epochs", "lr") if (v := getattr(trial, k)) is not None}
     for key in trial.runs:
-        run = Run(**({"n": n, "seed": seed} | RUNS[key] | changes))
-        model, history = train(run, base, tokenizer, watch=True)
+        model, history = train(run_of(trial, key), base, tokenizer, watch=True)
         trained[key] = model
         for record in history:
             seen = {k: v for k, v in record.items() if k.endswith("/accuracy") or "policy/" in k}

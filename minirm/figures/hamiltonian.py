@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
+from statistics import median
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -14,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from minirm.figures.live import LiveFigure
-from minirm.figures.style import COLOURS, NEUTRAL
+from minirm.figures.style import COLOURS, MARKERS, NEUTRAL
 from minirm.worlds import hamiltonian as world
 
 
@@ -119,5 +120,38 @@ def plot_training(
         )  # fmt: skip
     axes[0][0].set_ylabel(ylabel)
     axes[0][0].legend(loc="lower left")
+    fig.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize="medium")
+    return fig
+
+
+def plot_by_graph(
+    policy: Sequence[float], rivals: Mapping[str, Sequence[float]], *, title: str
+) -> Figure:
+    """P(correct) of a policy against that of others, a point a graph, on logarithmic axes.
+
+    Above the diagonal the policy is right more often. Where a rival cannot be right its point lies
+    on the left edge; what a policy says less than once in a million times, on the lower one.
+
+    Args:
+        policy: [G], P(correct) on each graph.
+        rivals: by name, [G] each: one panel a rival.
+        title: what was found.
+    """
+    fig, axes = plt.subplots(1, len(rivals), figsize=(8.6, 4.3), sharey=True, squeeze=False)
+    least = 10 ** math.floor(math.log10(max(1e-6, min(policy))))
+    for ax, (name, other) in zip(axes[0], rivals.items(), strict=True):
+        left = 10 ** math.floor(math.log10(min(x for x in other if x > 0)))
+        ax.scatter(
+            [max(x, left) for x in other], [max(y, least) for y in policy],
+            color=COLOURS["implicit"], marker=MARKERS["implicit"], s=10, alpha=0.35, linewidth=0,
+        )  # fmt: skip
+        ax.plot([least, 1], [least, 1], color=NEUTRAL, linewidth=1)
+        ax.plot(median(other), median(policy), "+", color="black", markersize=14, markeredgewidth=2)
+        ax.set(xscale="log", yscale="log", xlim=(0.9 * left, 1.1), ylim=(0.7 * least, 1.3))
+        ax.set_xlabel(f"P(correct) of {name}")
+    axes[0][0].set_ylabel("P(correct) of the policy")
+    axes[0][0].text(
+        0.97, 0.02, "+ medians", transform=axes[0][0].transAxes, ha="right", va="bottom"
+    )
     fig.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize="medium")
     return fig
