@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from minirm import dynamics
+from minirm import cli, dynamics
 from minirm.experiments import foretold, foretold_tokens
 from minirm.experiments.designs import DESIGNS
 from minirm.experiments.results import load_results
@@ -142,3 +142,8 @@ def test_the_tables_count_bases_and_say_what_foretells():
     assert lines["adam all"][2] == lines["likelier opening"][2] == "2"
     tokens = recorded("tokens.json", foretold_tokens.Run())
     assert "0 My" in foretold_tokens.table(tokens)
+
+
+def test_an_unknown_design_is_named_before_any_work(capsys):
+    assert cli.main(["experiment", "foretold", "--designs", "papers"]) == 2
+    assert "'papers'" in capsys.readouterr().err
