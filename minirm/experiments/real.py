@@ -29,6 +29,9 @@ from minirm.worlds import persona
 ON_A_GPU = 400
 """Answers at once there: small models wait for their kernels to start, not for the arithmetic."""
 
+ROUNDING = 1e-6
+"""Rewards that differ by no more than this are equal, but for an order of summation."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -109,7 +112,7 @@ def measure(run: Run) -> list[dict[str, Any]]:
         at_once = ON_A_GPU if model.device.type == "cuda" else 64
         prompts = asked.test[: run.prompts]
         grid = grids.reward_grid(model, prompts, chat=run.chat, batch_size=at_once)
-        if np.ptp(grid):
+        if np.ptp(grid) > ROUNDING:
             means = [float(f"{mean:.5g}") for mean in grid.mean(0).ravel()]
             seconds = time.perf_counter() - start
             seen[step] = {**grids.described(grid), "means": means, "seconds": seconds}
