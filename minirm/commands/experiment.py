@@ -8,6 +8,7 @@ from minirm.commands import (
     experiment_controls,
     experiment_foretold,
     experiment_hamiltonian,
+    experiment_openings,
     experiment_persona,
     experiment_real,
 )
@@ -16,6 +17,7 @@ IN_ORDER = (
     experiment_persona,
     experiment_controls,
     experiment_foretold,
+    experiment_openings,
     experiment_real,
     experiment_hamiltonian,
 )

@@ -19,13 +19,13 @@ from minirm.progress import quiet_transformers
 ASSETS = Path(__file__).parents[1] / "assets"
 MAIN = ("seed-0", "seed-1", "seed-2")
 """Bases pretrained on the main world of ``minirm.worlds.opinions``, one a seed."""
-NO_FACTS = ("no-facts",)
-"""The base of the world in which nothing said beforehand decides the answer."""
-COMMON = MAIN + NO_FACTS
-"""Those that have read answers with 42 openings and no others."""
+NO_FACTS = ("no-facts", "no-facts-1", "no-facts-2")
+"""Bases of the world in which nothing said beforehand decides the answer, one a seed."""
+COMMON = (*MAIN, "no-facts")
+"""The four of most experiments; they have read answers with 42 openings and no others."""
 RARE = ("rare-0", "rare-1", "rare-2")
 """Bases of the main world in which now and then an answer begins otherwise, one a seed."""
-BUNDLED = COMMON + RARE
+BUNDLED = MAIN + NO_FACTS + RARE
 """All names of the tiny GPT-NeoX models that ship with the library."""
 NAMES = (*BUNDLED, real.NAME)
 """What is no folder and no name on the hub; the last is there after ``minirm base smollm2``."""
