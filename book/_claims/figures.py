@@ -17,8 +17,8 @@ what follows is over units:
 
 - ``statistic``: ``mean`` (with Student's t interval; the default), ``median``, ``min``, ``max``, or
   ``count``, how many units are ``above`` or ``below`` a bound, or ``equal`` to it;
-- ``minus``: what ``where`` has changed for a second number of each unit, which is taken off;
-  ``over``: likewise, and divided by;
+- ``minus``: what ``where`` has changed for a second number of each unit, which is taken off, or the
+  name of the column that has it; ``over``: likewise, and divided by;
 - ``bounded: true``: a share, whose interval ends at 0 and at 1;
 - ``times``: a factor, such as 100; ``show``: Python's format, ``.2f`` unless said;
 - ``said``: the form in the ledger's own sentence.
@@ -140,7 +140,10 @@ def _values(recipe: Mapping[str, Any]) -> list[float]:
     mine = _by_unit(recipe, where)
     for key, join in (("minus", lambda a, b: a - b), ("over", lambda a, b: a / b)):
         if key in recipe:
-            other = _by_unit(recipe, {**where, **recipe[key]})
+            second = recipe[key]
+            column = {"column": second} if isinstance(second, str) else {}
+            change = {} if column else second
+            other = _by_unit({**recipe, **column}, {**where, **change})
             if mine.keys() != other.keys():
                 raise Recipe(f"{key}: the units differ: {sorted(mine)} and {sorted(other)}")
             mine = {unit: join(value, other[unit]) for unit, value in mine.items()}

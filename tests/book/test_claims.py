@@ -163,6 +163,7 @@ def test_a_second_number_of_each_unit_is_taken_off_or_divided_by(file):
     say = lambda **more: figures.figure({**file, "unit": "base", **more}).said("range")  # noqa: E731
     assert say(minus={"set": "y"}) == "0.10 to 0.30"
     assert say(over={"set": "y"}) == "2.00 to 2.50"
+    assert say(minus="step") == "−8.80 to −8.50"
 
 
 @pytest.mark.parametrize(
