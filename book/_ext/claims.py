@@ -32,7 +32,7 @@ class ClaimRole(SphinxRole):
             told = self.inliner.reporter.error(str(error), line=self.lineno)
             return [self.inliner.problematic(self.rawtext, self.rawtext, told)], [told]
         link = pending_xref(
-            "", nodes.inline("", words, classes=["claim-link"]),
+            "", nodes.inline("", words),
             refdomain="std", reftype="ref", reftarget=f"claim-{claim.id}", refexplicit=True,
             refwarn=True, refdoc=self.env.docname,
         )  # fmt: skip

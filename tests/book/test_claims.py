@@ -237,7 +237,7 @@ def test_a_typed_number_is_found(text):
     "text",
     ["$\\beta = 0.01$", "$$\nx = 0.5\n$$ (eq-a)", "`lr=0.1`", "{claim}`mean <a-0.1>`",
      "```{code-cell} ipython3\n:tags: [x]\nx = 0.1\n```", "```python\n0.1\n```", "~~~\n0.1\n~~~",
-     "---\nversion: 0.1\n---\n", "section 5.1 of it", "2507.07981v1 in [it](https://x.org/2507.07)",
+     "---\nversion: 0.1\n---\n", "section 5.1 of it", "2507.07981v1 in [it](https://arxiv.org/abs/2507.07)",
      "one in 1,000", "in 3 of 5", "1.", "2.3.1", "```{math}\n:label: x\n0.1\n```",
      "```{figure} x.svg\n:name: a-0.1\ntext\n```", "{cite:p}`a2020`", "95 % interval"],
 )  # fmt: skip
