@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TOOLS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
 FILES = sorted(
     path
-    for folder in ("minirm", "book/_editions", "book/_ext")
+    for folder in ("minirm", "book/_claims", "book/_editions", "book/_ext")
     for path in (ROOT / folder).rglob("*.py")
 )
 LINES_OF_A_FILE, LINES_OF_A_FUNCTION = 300, 50

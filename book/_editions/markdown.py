@@ -11,6 +11,7 @@ import base64
 import re
 from collections.abc import Callable
 
+from _claims import ledger
 from markdown_it.token import Token
 
 from .bibliography import cite
@@ -233,6 +234,8 @@ class Converter:
             keys = [key.strip() for key in content.split(",")]
             self.cited += [key for key in keys if key not in self.cited]
             return cite(self.book.references, keys, textual=name == "cite:t")
+        if name == "claim":
+            return ledger.link(content)[1]
         if name in CODE_ROLES:
             return f"`{said or content}`"
         raise Unknown(f"the role {{{name}}} has no plain form")
