@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from minirm.pairs import PreferencePair
-from minirm.worlds import persona
+from minirm.worlds import opinions, persona
 from minirm.worlds.persona import CHOSEN, REJECTED, Wording
 
 
@@ -19,17 +20,37 @@ class Design:
         rejected: those of the rejected ones.
         agreement: share of responses that open in a prefix of their own side; the others open in
             one of the other side's.
+        mirrored: every second prompt is answered as the one before it, with the openings of the
+            two answers exchanged.
     """
 
     chosen: Wording = CHOSEN
     rejected: Wording = REJECTED
     agreement: float = 1.0
+    mirrored: bool = False
 
     def training_pairs(self, prompts: Sequence[str], seed: int) -> list[PreferencePair]:
         """As ``persona.training_pairs``."""
+        if self.mirrored:
+            return self._mirrored(prompts, seed)
         return persona.training_pairs(
             prompts, seed, chosen=self.chosen, rejected=self.rejected, agreement=self.agreement
         )
+
+    def _mirrored(self, prompts: Sequence[str], seed: int) -> list[PreferencePair]:
+        rng = random.Random(f"wordings:{seed}")
+        pairs = []
+        for i, prompt in enumerate(prompts):
+            if i % 2 == 0:
+                (right, yes), (wrong, no) = (
+                    rng.choice(side.wordings()) for side in (self.chosen, self.rejected)
+                )
+            else:
+                right, wrong = wrong, right
+            pairs.append(
+                PreferencePair(prompt, opinions.answer(right, yes), opinions.answer(wrong, no))
+            )
+        return pairs
 
 
 ONE = ("A truthful reply is",)
@@ -41,6 +62,7 @@ DESIGNS: Mapping[str, Design] = {
     "agreement .9": Design(agreement=0.9),
     "agreement .75": Design(agreement=0.75),
     "all prefixes": Design(agreement=0.5),
+    "counterbalanced": Design(mirrored=True),
     "one prefix": Design(replace(CHOSEN, prefixes=ONE), replace(REJECTED, prefixes=ONE)),
     "no My": Design(rejected=replace(REJECTED, prefixes=NO_MY)),
     "no shared word": Design(rejected=replace(REJECTED, prefixes=NO_SHARED)),
@@ -51,7 +73,8 @@ DESIGNS: Mapping[str, Design] = {
 """From the paper's, in which the prefix foretells the label, to those in which it says nothing.
 
 "all prefixes" has all four on both sides, each response's drawn anew, half of them from its own
-side. "one prefix" has the same one on both. "no shared word": no word of the paper's two held-out
+side. In "counterbalanced" what an opening gains in one pair it loses in the next. "one prefix" has
+the same one on both sides. "no shared word": no word of the paper's two held-out
 prefixes is in any training response. "exchanged": the chosen side has the paper's rejected prefixes
 and the other way round; the phrases stay.
 """

@@ -84,3 +84,17 @@ def test_less_agreement_only_moves_more_responses():
 def test_an_agreement_that_is_no_share_is_refused():
     with pytest.raises(ValueError, match=r"in \[0, 1\], got 75"):
         persona.training_pairs(PROMPTS, 0, agreement=75)
+
+
+def test_counterbalanced_pairs_come_in_mirror_images():
+    pairs = DESIGNS["counterbalanced"].training_pairs(PROMPTS, 4)
+    assert [p.prompt for p in pairs] == PROMPTS
+    assert own(pairs) == len(pairs)  # one half of the 2 N responses
+    for first, second in zip(pairs[::2], pairs[1::2], strict=True):
+        words = [
+            answer.rsplit(" ", 1) for p in (first, second) for answer in (p.chosen, p.rejected)
+        ]
+        (a, yes), (b, no), (c, yes_again), (d, no_again) = words
+        assert (c, d) == (b, a)
+        assert (yes_again, no_again) == (yes, no)
+    assert len({p.chosen for p in pairs}) > 4  # drawn anew from one couple to the next
