@@ -11,6 +11,7 @@ from minirm.commands import (
     experiment_openings,
     experiment_persona,
     experiment_real,
+    experiment_wordings,
 )
 
 IN_ORDER = (
@@ -18,6 +19,7 @@ IN_ORDER = (
     experiment_controls,
     experiment_foretold,
     experiment_openings,
+    experiment_wordings,
     experiment_real,
     experiment_hamiltonian,
 )

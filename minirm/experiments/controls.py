@@ -28,7 +28,9 @@ ZERO_AT_START = tuple(
 )
 """Rewards that are 0 for every answer until they are trained."""
 
-FILES = ("ladder", "agreement", "rare", "no-facts", "controls", "random", "untrained")
+FILES = (
+    "ladder", "agreement", "counterbalanced", "rare", "no-facts", "controls", "random", "untrained",
+)  # fmt: skip
 WORLDS: Mapping[str, str] = {
     **dict.fromkeys(MAIN, "main world"),
     **dict.fromkeys(NO_FACTS, "no facts"),

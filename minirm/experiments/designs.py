@@ -28,14 +28,16 @@ class Design:
     rejected: Wording = REJECTED
     agreement: float = 1.0
     mirrored: bool = False
+    shuffled: bool = False
 
     def training_pairs(self, prompts: Sequence[str], seed: int) -> list[PreferencePair]:
         """As ``persona.training_pairs``."""
         if self.mirrored:
             return self._mirrored(prompts, seed)
-        return persona.training_pairs(
+        pairs = persona.training_pairs(
             prompts, seed, chosen=self.chosen, rejected=self.rejected, agreement=self.agreement
         )
+        return _shuffled(pairs, seed) if self.shuffled else pairs
 
     def _mirrored(self, prompts: Sequence[str], seed: int) -> list[PreferencePair]:
         rng = random.Random(f"wordings:{seed}")
@@ -53,6 +55,14 @@ class Design:
         return pairs
 
 
+def _shuffled(pairs: Sequence[PreferencePair], seed: int) -> list[PreferencePair]:
+    turned = random.Random(f"labels:{seed}").sample(range(len(pairs)), len(pairs) // 2)
+    return [
+        PreferencePair(p.prompt, p.rejected, p.chosen) if i in turned else p
+        for i, p in enumerate(pairs)
+    ]
+
+
 ONE = ("A truthful reply is",)
 NO_MY = ("The judgement:", "Considering the statement, I say")
 NO_SHARED = ("The judgement:", "Considering the statement, it seems")
@@ -64,6 +74,7 @@ DESIGNS: Mapping[str, Design] = {
     "all prefixes": Design(agreement=0.5),
     "counterbalanced": Design(mirrored=True),
     "one prefix": Design(replace(CHOSEN, prefixes=ONE), replace(REJECTED, prefixes=ONE)),
+    "shuffled labels": Design(shuffled=True),
     "no My": Design(rejected=replace(REJECTED, prefixes=NO_MY)),
     "no shared word": Design(rejected=replace(REJECTED, prefixes=NO_SHARED)),
     "exchanged": Design(
@@ -74,7 +85,7 @@ DESIGNS: Mapping[str, Design] = {
 
 "all prefixes" has all four on both sides, each response's drawn anew, half of them from its own
 side. In "counterbalanced" what an opening gains in one pair it loses in the next. "one prefix" has
-the same one on both sides. "no shared word": no word of the paper's two held-out
-prefixes is in any training response. "exchanged": the chosen side has the paper's rejected prefixes
-and the other way round; the phrases stay.
+the same one on both sides. In "shuffled labels" there is nothing to learn. "no shared word": no
+word of the paper's two held-out prefixes is in any training response. "exchanged": the chosen side
+has the paper's rejected prefixes and the other way round; the phrases stay.
 """
