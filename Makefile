@@ -138,8 +138,8 @@ format: $(STAMP)  ## put style and formatting right where that can be done by ru
 	@$(BIN)/python -m ruff check --fix .
 	@$(BIN)/python -m ruff format .
 
-picture: $(STAMP)  ## draw the README's picture from the results file
-	@$(BIN)/python -m minirm.figures.collapse book/results/persona.json book/_static/collapse.svg
+picture: $(STAMP)  ## draw the README's picture from the results files
+	@$(BIN)/python -m minirm.figures.headline book/_static/collapse.svg
 
 clean:  ## remove what was built; .venv stays
 	@rm -rf $(BUILD) .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage* dist build

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Any
 
-import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -14,8 +12,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from minirm.experiments.results import load_results
-from minirm.figures.style import COLOURS, FAINT, LABELS, MARKERS, NEUTRAL, use_style
+from minirm.figures.style import COLOURS, FAINT, LABELS, MARKERS, NEUTRAL
 from minirm.metrics import accuracy_interval
 
 CHANCE = {"color": NEUTRAL, "linestyle": ":", "linewidth": 1, "zorder": 0}
@@ -51,19 +48,6 @@ def plot_conditions(data: pd.DataFrame, conditions: Sequence[str], *, title: str
     _name_rewards(ax)
     sns.move_legend(ax, "upper left", bbox_to_anchor=(1.0, 1.0), title="")
     return fig
-
-
-def plot_headline(data: pd.DataFrame) -> Figure:
-    """The book's first picture: trained wording and paraphrases, all bases and seeds."""
-    names = {
-        "original, test": "new questions,\ntrained wording",
-        "paraphrase, test": "new questions,\nparaphrased",
-        "swapped, test": "the same, with the two\nprefixes exchanged",
-    }
-    final = data[data["step"] == data["step"].max()].replace({"condition": names})
-    return plot_conditions(
-        final, list(names.values()), title="Say it in other words, and one judge turns round"
-    )
 
 
 def plot_curves(data: pd.DataFrame, conditions: Sequence[str], *, title: str) -> Figure:
@@ -169,17 +153,3 @@ def plot_tokens(
 def _name_rewards(ax: Axes) -> None:
     handles, labels = ax.get_legend_handles_labels()
     ax.legend(handles, [LABELS.get(label, label) for label in labels])
-
-
-def main() -> None:
-    """Draw the picture of the README: ``python -m minirm.figures.collapse RESULTS PICTURE``."""
-    results, picture = sys.argv[1:]
-    use_style()
-    mpl.rcParams["svg.hashsalt"] = "minirm"  # the same bytes from the same results
-    figure = plot_headline(pd.DataFrame(load_results(results)[1]))
-    nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))  # or matplotlib signs the file
-    figure.savefig(picture, metadata=nothing)
-
-
-if __name__ == "__main__":
-    main()

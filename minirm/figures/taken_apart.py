@@ -26,14 +26,16 @@ HOLDS = 0.5  # of a reward's variance: with less than that a cell of the 2 x 2 f
 class DoseFigure(LiveFigure):
     """How much of each reward is meaning when the reader drags the agreement; ``dose_data``.
 
-    Between two measured doses the numbers are those of the straight line.
+    Between two measured doses the numbers are those of the straight line. Where there are several
+    worlds, one can be chosen.
     """
 
     module = "dose.js"
 
     @staticmethod
     def compute(data: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, float]:
-        lines, agreement = data["worlds"][state["world"]], state["agreement"]
+        worlds, agreement = data["worlds"], state["agreement"]
+        lines = worlds[state.get("world", next(iter(worlds)))]
         return {
             f"{reward}: {name}": _interpolate(lines[reward], name, agreement)
             for reward in data["rewards"]

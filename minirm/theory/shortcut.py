@@ -11,8 +11,9 @@ import math
 from dataclasses import dataclass
 
 import torch
-from scipy.optimize import lsq_linear
 from torch import Tensor
+
+from minirm.theory.hulls import nearest_weights
 
 
 @dataclass(frozen=True)
@@ -72,19 +73,14 @@ def shortest_difference(ones: Tensor, others: Tensor) -> Tensor:
     """v, the shortest vector from the convex hull of ``others`` to that of ``ones``: [D].
 
     Zeros, but for rounding, where the two hulls meet. v / |v|^2 is the max-margin direction of all
-    the differences. Lawson and Hanson's least-distance problem, by an active set.
+    the differences.
 
     Args:
         ones: [K, D].
         others: [L, D].
     """
     points = (ones[:, None] - others).flatten(0, 1)
-    unit = points.double().cpu() / points.norm(dim=-1).max().item()
-    rows = torch.cat([unit, unit.new_ones(len(unit), 1)], -1)  # [K L, D + 1]
-    target = torch.eye(rows.shape[1], dtype=torch.float64)[-1]
-    found = lsq_linear(rows.T.numpy(), target.numpy(), (0, math.inf), "bvls", tol=1e-15)
-    weight = torch.from_numpy(found.x).to(points)
-    return weight @ points / weight.sum()
+    return nearest_weights(points).to(points) @ points
 
 
 def kinds(agreement: Tensor, *, independent: bool = True) -> tuple[Tensor, Tensor, Tensor]:

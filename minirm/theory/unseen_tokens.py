@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from scipy.optimize import nnls
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from minirm.batches import plain_rows
 from minirm.forward import hidden_states
 from minirm.pairs import Encoded, PreferencePair, encode, encode_pairs
+from minirm.theory.hulls import nearest_weights
 
 
 @dataclass(frozen=True)
@@ -115,8 +115,8 @@ def unembedding_step(
 def max_margin_direction(difference: Tensor) -> Tensor:
     """u* = argmin ||u||^2 subject to <u, d_i> >= 1 for all i: [D], of margin exactly 1.
 
-    The hard-margin support vector machine through the origin, as Lawson and Hanson's least-distance
-    problem: exact, in finitely many steps.
+    The hard-margin support vector machine through the origin: the shortest vector of the
+    differences' hull (``hulls.nearest_weights``), made longer.
 
     Args:
         difference: [N, D], the d_i = h_{x,y+} - h_{x,y-}.
@@ -125,12 +125,8 @@ def max_margin_direction(difference: Tensor) -> Tensor:
         ValueError: no u has <u, d_i> > 0 for all i.
     """
     d = difference.detach().double().cpu()
-    unit = d / d.norm(dim=-1).max()
-    rows = torch.cat([unit, d.new_ones(len(d), 1)], -1)  # [N, D + 1]
-    target = rows.new_zeros(rows.shape[-1])
-    target[-1] = 1
-    weight = torch.from_numpy(nnls(rows.T.numpy(), target.numpy(), maxiter=100 * len(d))[0])
-    margins = d @ (direction := weight @ unit)  # the support vectors' sum points along u*
+    direction = nearest_weights(d) @ d
+    margins = d @ direction
     if not margins.min() > 1e-9 * margins.abs().max():
         raise ValueError(
             f"the {len(d)} differences are not separable: no u has <u, d_i> > 0 for all of them"

@@ -1,17 +1,30 @@
-"""The controls of the collapse: each changes one thing, and comes out again as recorded."""
+"""The collapse taken apart: what is recorded is what its command says, and comes out again."""
 
+import itertools
+import shlex
+from collections import Counter
 from dataclasses import asdict, fields
 from pathlib import Path
 
 import pytest
 import torch
 
+from minirm import cli, load_base
+from minirm.commands.experiment_runs import some_of
 from minirm.experiments import controls
-from minirm.experiments.results import load_results
-from minirm.rewards import ExplicitRM, ImplicitRM
-from minirm.worlds import persona
+from minirm.experiments.designs import DESIGNS
+from minirm.experiments.results import load_results, save_results
+from minirm.experiments.rungs import RUNGS
+from minirm.models.bases import MAIN
+from tests.tiny import same, weights
 
-RECORDED = Path(__file__).parents[2] / "book" / "results" / "controls.json"
+RESULTS = Path(__file__).parents[2] / "book" / "results"
+SHARES = ("meaning", "words", "opening", "interaction")
+ACCURACIES = (
+    *("trained", "original", "paraphrase", "swapped", "same prefix", "fresh prefixes", "bare"),
+    *("accuracy", "right"),
+)
+SMALL = ["experiment", "controls", "--bases", "no-facts", "--designs", "one prefix"]
 
 
 @pytest.fixture(autouse=True)
@@ -22,70 +35,145 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-def words(wording):
-    text = " ".join(wording.prefixes)
-    return {word.strip(",:") for word in text.split()}
+def run_of(row):
+    return controls.Run(*(row[f.name] for f in fields(controls.Run)))
 
 
-def test_a_design_changes_prefixes_and_never_phrases():
-    for chosen, rejected in controls.DESIGNS.values():
-        assert chosen.phrases == persona.CHOSEN.phrases
-        assert rejected.phrases == persona.REJECTED.phrases
+# ------------------------------------------------------------------------- what is recorded
 
 
-def test_what_a_design_is_named_after_is_gone_from_it():
-    held = set(f"{persona.HELD_YES} {persona.HELD_NO}".split())
-    trained = {name: words(a) | words(b) for name, (a, b) in controls.DESIGNS.items()}
-    assert held & trained["paper"] == {"My", "I"}
-    assert held & trained["no My"] == {"I"}
-    assert not held & trained["no shared word"]
-    chosen, rejected = controls.DESIGNS["one prefix"]
-    assert chosen.prefixes == rejected.prefixes
-    for name in ("paper", "no My", "no shared word"):
-        chosen, rejected = controls.DESIGNS[name]
-        assert not set(chosen.prefixes) & set(rejected.prefixes)
+@pytest.mark.parametrize("name", controls.FILES)
+def test_a_file_has_every_run_of_its_command_once(name):
+    header, rows = load_results(RESULTS / f"{name}.json")
+    program, *arguments = shlex.split(header["command"])
+    assert program == "minirm"
+    options = cli.build_parser().parse_args(arguments)
+    assert options.run.__module__ == "minirm.commands.experiment_controls"
+    assert options.output == Path(f"book/results/{name}.json")
+    designs = some_of("--designs", options.designs, DESIGNS, besides=["untrained"])
+    rewards = some_of("--rewards", options.rewards, RUNGS)
+    wanted = controls.runs(options.bases, designs, rewards, options.seeds)
+    assert [run_of(row) for row in rows] == wanted
+    assert all(sum(row[part] for part in SHARES) == pytest.approx(1, abs=1e-4) for row in rows)
 
 
-def test_another_wording_is_drawn_at_the_same_places():
-    prompts = [f"{i} " for i in range(50)]
-    chosen, rejected = controls.DESIGNS["no My"]
-    plain = persona.training_pairs(prompts, 3)
-    changed = persona.training_pairs(prompts, 3, chosen=chosen, rejected=rejected)
-    assert [p.chosen for p in changed] == [p.chosen for p in plain]
-    assert [p.rejected for p in changed] == [
-        p.rejected.replace("My judgement", "The judgement") for p in plain
-    ]
+def test_no_run_is_counted_twice():
+    times = Counter(run_of(row) for row in controls.load_runs())
+    assert [run for run, n in times.items() if n > 1] == []
 
 
-def test_models_are_what_their_names_say():
-    mean, plain, bare = (
-        controls.new_model(name, "no-facts", 0)
-        for name in ("explicit, mean", "implicit", "implicit, no reference")
+@pytest.mark.slow
+@pytest.mark.parametrize("name", controls.FILES)
+def test_a_run_comes_out_again_as_recorded(name):
+    """Seed 0's run with the most even shares: one whose numbers say most."""
+    _, rows = load_results(RESULTS / f"{name}.json")
+    recorded = min(
+        (row for row in rows if row["seed"] == 0), key=lambda r: max(r[part] for part in SHARES)
     )
-    assert isinstance(mean, ExplicitRM)
-    assert mean.pooling == "mean"
-    assert isinstance(plain, ImplicitRM)
-    assert plain.has_reference
-    assert not bare.has_reference
+    (found,) = controls.measure(run_of(recorded))
+    assert list(found) == list(recorded)
+    assert {k: found[k] for k in SHARES} == pytest.approx(
+        {k: recorded[k] for k in SHARES}, abs=0.05
+    )
+    assert {k: found[k] for k in ACCURACIES} == pytest.approx(
+        {k: recorded[k] for k in ACCURACIES}, abs=0.1
+    )
 
 
-def test_a_run_comes_out_again_as_recorded():
-    """Trained anew, every column of the implicit model without My is within 0.1."""
-    run = controls.Run("no-facts", 0, "no My", "implicit")
-    recorded = {
-        row["condition"]: row["accuracy"]
-        for row in load_results(RECORDED)[1]
-        if {key: row[key] for key in asdict(run)} == asdict(run)
+def test_where_a_run_comes_from_and_its_dose(tmp_path, monkeypatch):
+    made = {
+        ("seed-2", "paper"): ("main world", 1.0),
+        ("no-facts", "agreement .75"): ("no facts", 0.75),
+        ("rare-1", "all prefixes"): ("rare openings", 0.5),
+        ("random", "one prefix"): ("random", None),
+        ("seed-0", "untrained"): ("main world", None),
     }
-    found = controls.measure(run)
-    assert [row["condition"] for row in found] == list(recorded)
-    for row in found:
-        assert row["accuracy"] == pytest.approx(recorded[row["condition"]], abs=0.1)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(controls, "FILES", ("one", "two"))
+    runs = [controls.Run(base, design) for base, design in made]
+    save_results("results/one.json", "-", [asdict(run) for run in runs[:2]])
+    save_results("results/two.json", "-", [asdict(run) for run in runs[2:]])
+    rows = controls.load_runs()
+    assert [run_of(row) for row in rows] == runs
+    assert [(row["world"], row["agreement"]) for row in rows] == list(made.values())
 
 
-def test_the_results_file_has_every_run_and_its_command():
-    header, rows = load_results(RECORDED)
-    runs = {controls.Run(*(row[f.name] for f in fields(controls.Run))) for row in rows}
-    assert runs == set(controls.runs(seeds=5))
-    assert len(rows) == len(runs) * len(controls.CONDITIONS)
-    assert header["command"].startswith("minirm experiment controls --seeds 5 ")
+# ------------------------------------------------------------------------- what a run is
+
+
+def test_untrained_rewards_that_are_zero_are_left_out():
+    every = controls.runs(["no-facts"], ["paper", "untrained"], RUNGS, 2)
+    untrained = {run.reward for run in every if run.design == "untrained"}
+    assert untrained == set(RUNGS) - set(controls.ZERO_AT_START)
+    assert {run.reward for run in every if run.design == "paper"} == set(RUNGS)
+    assert [run.seed for run in every if run.reward == "explicit"] == [0, 1] * 2
+
+
+@pytest.mark.parametrize("rung", RUNGS)
+def test_a_reward_is_left_out_exactly_if_it_is_zero(rung):
+    model = controls.train(controls.Run("no-facts", "untrained", rung))
+    rewards = model.score(["Would you say so? "] * 2, ["nope", "I lean toward sure"])
+    assert (rung in controls.ZERO_AT_START) == (rewards.abs().max().item() < 1e-6)
+
+
+def test_the_random_base_is_untrained_and_drawn_from_the_seed():
+    def network(base, seed):
+        run = controls.Run(base, "untrained", "implicit, no reference", seed)
+        return weights(controls.train(run).model)
+
+    first = network("random", 0)
+    assert same(first, network("random", 0))
+    assert not same(first, network("random", 1))
+    trained = weights(load_base(MAIN[0])[0])
+    assert {k: v.shape for k, v in first.items()} == {k: v.shape for k, v in trained.items()}
+    name = max(trained, key=lambda k: trained[k].numel())
+    assert first[name].std() < trained[name].std() / 2
+
+
+# ------------------------------------------------------------------------- the command
+
+
+def measured(run):
+    """A row without the work: shares that depend on the run."""
+    share = 0.1 * (1 + run.seed)
+    rest = {"opening": 1 - share, "paraphrase": 1.0, "swapped": 0.0, "accuracy": 0.5}
+    return [{**asdict(run), "meaning": share, **rest}]
+
+
+def test_the_command_writes_its_runs_and_prints_their_means(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(controls, "measure", measured)
+    call = [*SMALL, "--rewards", "explicit, mean", "implicit", "--seeds", "2"]
+    call += ["--output", "out.json"]
+    assert cli.main(call) == 0
+    header, rows = load_results("out.json")
+    assert header["command"] == "minirm " + shlex.join(call)
+    assert [(row["reward"], row["seed"]) for row in rows] == list(
+        itertools.product(("explicit, mean", "implicit"), (0, 1))
+    )
+    said = capsys.readouterr().out
+    assert "0.15" in said
+    assert said.endswith("written: out.json\n")
+
+
+@pytest.mark.parametrize(
+    ("more", "status", "message"),
+    [
+        (["--designs", "two prefixes"], 2, "--designs takes all or some of 'paper', "),
+        (["--rewards", "implicit,"], 2, "got 'implicit,'"),
+        (["--bases", "./nowhere"], 1, "there is no folder './nowhere'"),
+        (["--designs", "untrained", "--rewards", "implicit"], 2, "is 0 for every answer"),
+    ],
+)
+def test_what_cannot_be_run_is_said_before_any_training(more, status, message, monkeypatch, capsys):
+    monkeypatch.setattr(controls, "train", lambda run: pytest.fail("it trained"))
+    assert cli.main([*SMALL, *more]) == status
+    assert message in capsys.readouterr().err
+
+
+def test_a_reward_can_be_asked_without_training(capsys):
+    call = [*SMALL[:2], "--bases", "random", "--designs", "untrained"]
+    assert cli.main(call) == 0
+    said = capsys.readouterr().out
+    assert "explicit" in said
+    assert "implicit" not in said  # 0 before training, and left out

@@ -79,3 +79,23 @@ def test_every_graph_is_a_point_at_what_both_are_right_with() -> None:
     assert points[:2, 0].tolist() == walk[:2]
     left, _ = fig.axes[0].get_xlim()
     assert left < points[2, 0] < 0.2  # what cannot be right stands at the edge, and is seen
+
+
+def test_the_first_picture_has_three_rewards_of_one_world(monkeypatch: pytest.MonkeyPatch) -> None:
+    from minirm.figures import headline
+
+    rest = {"words": 0.0, "interaction": 0.0, "accuracy": 1.0, "right": 1.0}
+    rows = [
+        {"world": world, "base": base, "reward": reward, "agreement": agreement, "meaning": meaning}
+        | {"opening": 1 - meaning, **rest}
+        for world, base in (("main world", "a"), ("main world", "b"), ("no facts", "c"))
+        for reward in ("explicit", "implicit, no reference", "explicit, mean", "implicit")
+        for agreement, meaning in ((0.5, 0.6), (1.0, 0.2), (None, 0.9))
+    ]
+    monkeypatch.setattr(headline, "load_runs", lambda: rows)
+    data = headline.headline_data()
+    assert list(data["worlds"]) == ["main world"]
+    assert data["rewards"] == ["explicit", "explicit, mean over positions", "implicit"]
+    points = data["worlds"]["main world"]["implicit"]
+    assert [(p["agreement"], round(p["meaning"], 6)) for p in points] == [(0.5, 0.6), (1.0, 0.2)]
+    assert len(headline.headline_picture(data).axes[0].lines) == 3

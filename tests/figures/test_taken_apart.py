@@ -112,6 +112,17 @@ def test_a_dose_that_was_measured_and_one_between_two() -> None:
 
 
 @pytest.mark.needs("playwright", "chromium")
+def test_of_one_world_there_is_nothing_to_choose(show: Any) -> None:
+    figure = dose()
+    expected = figure.compute(figure.data, {"world": "main", "agreement": 0.8})
+    figure.data = figure.data | {"worlds": {"main": figure.data["worlds"]["main"]}}
+    shown = show(figure, width=390)
+    assert shown.control("world").count() == 0
+    shown.slide("agreement", 0.8)
+    assert shown.numbers() == pytest.approx(expected)
+
+
+@pytest.mark.needs("playwright", "chromium")
 def test_the_dose_is_dragged_by_slider_handle_and_keys(show: Any) -> None:
     shown = show(dose())
     assert shown.numbers()["implicit: meaning"] == 0.05

@@ -13,6 +13,7 @@ from torch.nn.functional import cosine_similarity, logsigmoid
 
 from minirm import PreferencePair
 from minirm.losses import bradley_terry_loss
+from minirm.theory.hulls import nearest_weights
 from minirm.theory.unseen_tokens import (
     SingleTokens,
     head_step,
@@ -261,11 +262,37 @@ def test_max_margin_is_scikit_learns_support_vector_machine(n, seed):
     assert u.norm().item() == pytest.approx(theirs.norm().item(), rel=1e-4)
 
 
+@pytest.mark.parametrize("seed", [None, *range(20)])
+def test_max_margin_is_optimal_where_points_lie_on_edges_between_others(seed):
+    """Certified: u / |u|^2 is a mean of differences, so no u of margin 1 everywhere is shorter.
+
+    On the first set scipy's ``nnls`` stops with less than two thirds of the greatest margin.
+    """
+    points = torch.tensor(
+        [[2, 2, 2, 0.01], [1, 2, 1, 0], [1, 0, 1, 0], [1, 0, 1, 0], [2, 0, 0, 0], [3, 2, 1, 0]],
+        dtype=torch.float64,
+    )
+    if seed is not None:
+        generator = torch.Generator().manual_seed(seed)
+        points = torch.randint(0, 3, (12, 4), generator=generator).double()
+        points[:, 0] += 1
+        points = torch.cat([points, 0.01 * torch.eye(12, dtype=torch.float64)[:, :3]], -1)
+    u = max_margin_direction(points)
+    weight = nearest_weights(points)
+    assert weight.min() >= 0
+    assert weight.sum().item() == pytest.approx(1)
+    assert (points @ u).min().item() == pytest.approx(1)
+    torch.testing.assert_close(weight @ points, u / (u @ u), rtol=1e-5, atol=1e-7)
+    assert (weight[points @ u > 1 + 1e-5] < 1e-8).all()
+
+
 def test_max_margin_scales_and_refuses():
     points = torch.tensor([[1.0, 2.0], [2.0, 1.0]])
     assert max_margin_direction(points).tolist() == pytest.approx([1 / 3, 1 / 3])
     assert max_margin_direction(1e4 * points).dtype == torch.float32
     assert (1e4 * points @ max_margin_direction(1e4 * points)).min().item() == pytest.approx(1)
+    with pytest.raises(ValueError, match="not separable"):
+        max_margin_direction(torch.zeros(2, 3))
     opposed = torch.tensor([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0]])
     with pytest.raises(ValueError, match="the 3 differences are not separable"):
         max_margin_direction(opposed)

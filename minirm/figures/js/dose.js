@@ -57,14 +57,14 @@ function render({ model, el }) {
         min: 0.5, max: 1, step: 0.01, value: 1, format: percent,
       },
       { name: "world", label: "world", type: "select", options: worlds.map((w) => [w, w]), value: worlds[0] },
-    ],
+    ].slice(0, worlds.length > 1 ? 2 : 1),
     presets: [
       { label: "no cue: 50 %", state: { agreement: 0.5 } },
       { label: "right three times in four", state: { agreement: 0.75 } },
       { label: "always, as in the paper", state: { agreement: 1 } },
     ],
     values: [],
-    draw(stage, { agreement, world }, data, { width, update }) {
+    draw(stage, { agreement, world = worlds[0] }, data, { width, update }) {
       const lines = data.worlds[world];
       const rewards = data.rewards.filter((reward) => reward in lines);
       const now = rewards.map((reward) => ({ reward, ...at(lines[reward], agreement) }));
