@@ -22,6 +22,11 @@ from minirm.classroom.hamiltonian import (
     check_silent_judge,
     check_verifier,
 )
+from minirm.classroom.ladder import (
+    check_calibration,
+    check_sign_agreement,
+    check_states_before,
+)
 from minirm.classroom.predictions import compare_predictions, record_predictions
 from minirm.classroom.preferences import (
     check_bradley_terry,
@@ -50,6 +55,7 @@ __all__ = [
     "attempt",
     "check_block_mask",
     "check_bradley_terry",
+    "check_calibration",
     "check_choice_entropy",
     "check_counterbalance",
     "check_explicit_rewards",
@@ -73,7 +79,9 @@ __all__ = [
     "check_reward_gradients",
     "check_rho",
     "check_share_by_part",
+    "check_sign_agreement",
     "check_silent_judge",
+    "check_states_before",
     "check_tilted_probability",
     "check_unembedding_step",
     "check_verifier",

@@ -48,20 +48,23 @@ class SummedStates(ExplicitRM):
 class VectorPerToken(ImplicitRM):
     """r(x, y) = beta sum_k <U_{y_k}, h_{x, y<k}>: the raw logits of the response's tokens.
 
-    The implicit reward without its softmax and without its reference. Every token has a vector of
-    its own, so rho is 1 for two equal tokens and 0 for any others (``dynamics.predicted_change``
-    has the softmax's rho, and so does not hold here).
+    The implicit reward without its softmax, and without its reference unless one is asked for.
+    Every token has a vector of its own, so rho is 1 for two equal tokens and 0 for any others
+    (``dynamics.predicted_change`` has the softmax's rho, and so does not hold here).
 
     Args:
         base: a causal LM, copied.
         tokenizer: its tokenizer.
-        options: as for ``ImplicitRM``, but no reference.
+        reference: whose logits are subtracted, as for ``ImplicitRM``.
+        options: as for ``ImplicitRM``.
     """
 
     kind = "vector a token"
 
-    def __init__(self, base: Any, tokenizer: Any, **options: Any) -> None:
-        super().__init__(base, tokenizer, reference=None, **options)
+    def __init__(
+        self, base: Any, tokenizer: Any, *, reference: Any = None, **options: Any
+    ) -> None:
+        super().__init__(base, tokenizer, reference=reference, **options)
 
     def token_logprobs(self, model: Any, rows: Rows) -> Tensor:
         """Not ln pi but the logit of each response token: [N]."""

@@ -10,6 +10,9 @@ Down the ladder, each rung next to the one before it:
     implicit, no reference   beta sum_k ln pi(y_k | x, y_<k)       minus the log-partition
     implicit                 beta sum_k ln pi/pi_ref               minus the reference: IM-RM
 
+The last two steps can be taken in the other order: "implicit, no softmax" has the reference and not
+the log-partition, so it is "vector a token" minus what that is before training.
+
 Beside it stand the explicit heads that start at zero instead of at random (the start's reward,
 with its ranking of the prefixes, is then gone), the generative reward, an implicit one per token,
 and implicit ones in which only part of the network moves.
@@ -130,6 +133,7 @@ _NEW: Mapping[str, New] = {
     "vector a token": partial(_implicit, kind=VectorPerToken),
     "implicit, no reference": partial(_implicit, reference=None),
     "implicit": _implicit,
+    "implicit, no softmax": partial(_implicit, kind=VectorPerToken, reference="base"),
     "generative": _generative,
     "implicit, per token": _per_token,
     "implicit, unembedding frozen": partial(

@@ -55,9 +55,11 @@ def explicit_by_hand(rung, base, head, response):
 
 
 def implicit_by_hand(rung, policy, base, response):
-    (logits, ours), (_, reference) = token_logits(policy, response), token_logits(base, response)
+    (logits, ours), (start, reference) = (token_logits(m, response) for m in (policy, base))
     if rung == "vector a token":
         return BETA * logits.sum()
+    if rung == "implicit, no softmax":
+        return BETA * (logits - start).sum()
     if rung == "implicit, no reference":
         return BETA * ours.sum()
     if rung == "implicit, per token":
