@@ -46,8 +46,7 @@ def _rows(by: torch.Generator) -> Draw:
     mistakes = {
         "You read each state at its own token, which it has seen already.": total(mask),
         "You read the states one place after the tokens.": total(mask.roll(1, 1)),
-        "That is the mean over the response. Here the states add up.": total(before)
-        / mask.sum(1),
+        "That is the mean over the response. Here the states add up.": total(before) / mask.sum(1),
         "You read the prompt's earlier states too.": total(place < ends - 1),
         "The first response token is missing: the prompt's last state comes before it.": total(
             before & mask

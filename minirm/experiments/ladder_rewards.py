@@ -61,9 +61,7 @@ class VectorPerToken(ImplicitRM):
 
     kind = "vector a token"
 
-    def __init__(
-        self, base: Any, tokenizer: Any, *, reference: Any = None, **options: Any
-    ) -> None:
+    def __init__(self, base: Any, tokenizer: Any, *, reference: Any = None, **options: Any) -> None:
         super().__init__(base, tokenizer, reference=reference, **options)
 
     def token_logprobs(self, model: Any, rows: Rows) -> Tensor:

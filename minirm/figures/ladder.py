@@ -12,14 +12,15 @@ from matplotlib.figure import Figure
 from minirm.figures.shares import draw_bar, part_handles
 from minirm.figures.style import EXPLICIT, FAINT, IMPLICIT, NEUTRAL
 
+_LOGITS = r"$\beta \sum_k \langle U_{y_k}, h_{<k} \rangle$"
 READS: Mapping[str, tuple[str, str]] = {
     "explicit": ("last", r"$\langle u, h_{x,y} \rangle$"),
     "explicit, mean": ("at", r"$\frac{1}{|y|} \sum_k \langle u, h_{\leq k} \rangle$"),
     "explicit, sum": ("at", r"$\sum_k \langle u, h_{\leq k} \rangle$"),
     "explicit, states before": ("before", r"$\sum_k \langle u, h_{<k} \rangle$"),
-    "vector a token": ("words", r"$\beta \sum_k \langle U_{y_k}, h_{<k} \rangle$"),
+    "vector a token": ("words", _LOGITS),
     "implicit, no reference": ("softmax", r"$\beta \sum_k \ln \pi(y_k)$"),
-    "implicit, no softmax": ("difference", r"$\beta \sum_k \langle U_{y_k}, h_{<k} \rangle$ − start"),
+    "implicit, no softmax": ("difference", _LOGITS + " − start"),
     "implicit": ("both", r"$\beta \sum_k \ln \pi(y_k)$ − start"),
 }
 """By rung: which states and vectors it reads, as ``plot_rungs`` draws them, and its formula."""
@@ -67,8 +68,8 @@ def _state(ax: Axes, place: int, y: float, how: str, end: int) -> None:
         ax.plot(place + 0.16, y + 0.14, "o", markersize=11, color=FAINT, zorder=1)
     if read and how in {"softmax", "both"}:
         ax.plot(place, y, "s", markersize=18, markerfacecolor="none", markeredgecolor=IMPLICIT)
-    fill = {"color": colour} if read else {"color": "white"}
-    ax.plot(place, y, "o", markersize=11, markeredgecolor=NEUTRAL, zorder=3, **fill)
+    fill = colour if read else "white"
+    ax.plot(place, y, "o", markersize=11, color=fill, markeredgecolor=NEUTRAL, zorder=3)
 
 
 def plot_ladder(
@@ -91,7 +92,7 @@ def plot_ladder(
         lines, columns, figsize=(8.4, lines * (0.3 * len(rungs) + 0.45) + 1.0),
         sharex=True, sharey=True, squeeze=False,
     )  # fmt: skip
-    for ax, (name, rows) in zip(axes.flat, panels.items(), strict=True):
+    for ax, (name, rows) in zip(axes.flat, panels.items(), strict=False):
         for y, rung in enumerate(rungs):
             row = rows[rung]
             draw_bar(ax, y, row, height=0.7, interval=(row["low"], row["high"]))
@@ -103,6 +104,8 @@ def plot_ladder(
         ax.set_xticks([0, 0.5, 1], ["0", "50 %", "100 %"], fontsize="small")
         ax.tick_params(axis="y", length=0)
         ax.spines[["left", "bottom"]].set_visible(False)
+    for ax in axes.flat[len(panels) :]:
+        ax.set_axis_off()
     fig.legend(
         loc="outside upper left", title=title, alignment="left", fontsize="small", ncols=4,
         handles=part_handles(), title_fontproperties={"weight": "bold", "size": "medium"},
