@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # From low to high: whoever stands in a line may import from its own line and from those above it.
 # A name stands for the module and for everything inside it; `minirm` is what the package exports.
 LAYERS = (
-    "tokens conversations encoding pairs batches forward logprobs losses metrics "
+    "notices tokens conversations encoding pairs batches forward logprobs losses metrics "
     "distributed progress",
     "models",
     "reward_model",
