@@ -3,10 +3,11 @@
 The heart is small: ``rewards`` has the reward functions, ``losses`` the loss they share.
 """
 
-from minirm import (
-    dynamics,
-    notices,  # noqa: F401  # isort: split
-)
+from minirm import notices  # noqa: F401  # before all others
+
+# isort: split
+
+from minirm import dynamics
 from minirm.losses import bradley_terry_loss
 from minirm.metrics import accuracy, normalised_margin, win_rate
 from minirm.models.bases import load_base
