@@ -256,7 +256,7 @@ def test_a_base_comes_from_a_folder_in_float32_and_evaluation_mode(tmp_path):
 
 @pytest.mark.parametrize("name", ["./missing", "/missing/model", "~/missing", "a/b/c"])
 def test_a_base_that_is_not_there_is_an_error_that_lists_the_bundled_ones(name):
-    with pytest.raises(FileNotFoundError, match=rf"no folder '{name}'; a bundled .*no-facts"):
+    with pytest.raises(FileNotFoundError, match=rf"no folder '{name}'; a model by name .*no-facts"):
         load_base(name)
 
 
