@@ -107,7 +107,10 @@ def figure(recipe: Mapping[str, Any]) -> Figure:
     if unknown := recipe.keys() - MEASURED:
         raise Recipe(f"unknown in a recipe: {sorted(unknown)}")
     values = _values(recipe)
-    show = lambda value: signed(format(value, recipe.get("show", ".2f")))  # noqa: E731
+
+    def show(value: float) -> str:
+        return signed(format(value, recipe.get("show", ".2f")))
+
     statistic = recipe.get("statistic", "mean")
     if statistic == "count":
         n = sum(_counts(value, recipe) for value in values)

@@ -148,7 +148,9 @@ def test_a_mean_is_over_units_and_has_their_interval(file):
 
 
 def test_other_statistics(file):
-    say = lambda **more: figures.figure({**file, "unit": ["base", "seed"], **more}).said()  # noqa: E731
+    def say(**more):
+        return figures.figure({**file, "unit": ["base", "seed"], **more}).said()
+
     assert say(statistic="max") == "0.70"
     assert say(statistic="median", show=".3f") == "0.450"
     assert say(statistic="count", above=0.4) == "2 of 4"
@@ -160,7 +162,10 @@ def test_other_statistics(file):
 
 def test_a_second_number_of_each_unit_is_taken_off_or_divided_by(file):
     file["where"] |= {"seed": 0}
-    say = lambda **more: figures.figure({**file, "unit": "base", **more}).said("range")  # noqa: E731
+
+    def say(**more):
+        return figures.figure({**file, "unit": "base", **more}).said("range")
+
     assert say(minus={"set": "y"}) == "0.10 to 0.30"
     assert say(over={"set": "y"}) == "2.00 to 2.50"
     assert say(minus="step") == "−8.80 to −8.50"
