@@ -81,12 +81,17 @@ def check_calibration(error: Callable[[Tensor, Tensor, int], Tensor]) -> None:
 
 def _comparisons(by: torch.Generator) -> Draw:
     chosen, rejected = normal(60, by=by, scale=1.5), normal(60, by=by, scale=1.5)
+    chosen[0], rejected[0] = -25.0, 25.0  # wrong, with a confidence of exactly one
     p = torch.sigmoid(chosen - rejected)
     right = (chosen > rejected).double()
     sure = torch.maximum(p, 1 - p)
     gaps, filled = _gaps(sure, right, (0.5, 1.0))
     whole, _ = _gaps(sure, right, (0.0, 1.0))
+    unsure, _ = _gaps(sure[1:], right[1:], (0.5, 1.0))
+    without = unsure.abs().sum() * (len(sure) - 1)
     mistakes = {
+        "A confidence of exactly one falls out of your bins.": without / len(sure),
+        "You leave out comparisons with a confidence of exactly one.": without / (len(sure) - 1),
         "That is the Brier score: a mean square, without bins.": ((1 - p) ** 2).mean(),
         "You leave out the absolute value, so that bins above and below cancel.": gaps.sum(),
         "You take the absolute value of every comparison, which measures no frequency.": (

@@ -78,7 +78,8 @@ def plot_ladder(
     """The parts of every rung's reward, one panel a design of the training pairs.
 
     The black line on a bar is the interval of its meaning; a number in brackets after a rung's bar
-    is the share of prompts on which meaning has the right sign, where that is not all of them.
+    is the share of prompts on which meaning has the right sign, where that is not all of them. A
+    star marks a bar that rests on one base model.
 
     Args:
         panels: name of a panel -> rung -> a row of ``minirm.figures.shares.summary``. All panels
@@ -96,8 +97,9 @@ def plot_ladder(
         for y, rung in enumerate(rungs):
             row = rows[rung]
             draw_bar(ax, y, row, height=0.7, interval=(row["low"], row["high"]))
-            if row["right"] < 0.995:
-                ax.text(1.03, y, f"({row['right']:.2f})", va="center", fontsize="x-small")
+            sign = f"({row['right']:.2f})" if row["right"] < 0.995 else ""
+            star = "*" if row["bases"] == 1 else ""
+            ax.text(1.03, y, f"{star} {sign}".strip(), va="center", fontsize="x-small")
         ax.set_title(name, fontsize="small", weight="normal")
         ax.set(xlim=(0, 1.2), ylim=(len(rungs) - 0.5, -0.5))
         ax.set_yticks(range(len(rungs)), rungs, fontsize="small")

@@ -71,16 +71,17 @@ def summary(rows: pd.DataFrame, by: Sequence[str], *, more: Sequence[str] = ()) 
         more: further columns to average.
 
     Returns:
-        a row a group: ``by``, the means, "low" and "high".
+        a row a group: ``by``, the means, "low" and "high", and "bases", how many base models.
     """
     found = []
     for key, group in rows.groupby(list(by), sort=False):
         values = group[[*PARTS, "accuracy", "right", *more]].mean(skipna=False)
-        units = group.groupby("base")["meaning"].mean()
-        units = units if len(units) > 1 else group["meaning"]
+        by_base = group.groupby("base")["meaning"].mean()
+        units = by_base if len(by_base) > 1 else group["meaning"]
         known = group["meaning"].notna().all()
         low, high = accuracy_interval(units) if known else (math.nan, math.nan)
-        found.append({**dict(zip(by, key, strict=True)), **values, "low": low, "high": high})
+        names = dict(zip(by, key, strict=True))
+        found.append({**names, **values, "low": low, "high": high, "bases": len(by_base)})
     return pd.DataFrame(found)
 
 
@@ -186,7 +187,7 @@ def plot_dose(table: Iterable[Mapping[str, Any]], *, title: str) -> Figure:
             labels[i - 1].label1.set_horizontalalignment("right")
             labels[i].label1.set_horizontalalignment("left")
     ax.set(xlim=(49, 101), ylim=(-3, 103), ylabel="share that is meaning, %")
-    ax.set_xlabel("pairs in which the prefix agrees with the label, %  (50: no cue, 100: always)")
+    ax.set_xlabel("answers whose prefix agrees with the label, %  (50: no cue, 100: always)")
     _head(fig, title, ncols=3, handlelength=3.2)
     return fig
 

@@ -49,15 +49,19 @@ def test_a_filled_state_is_one_that_the_rung_reads(rung: str, places: list[int])
     assert read == places
 
 
-def test_a_panel_has_every_rung_and_says_where_the_sign_is_not_always_right() -> None:
+def test_a_panel_has_every_rung_and_says_what_its_bars_rest_on() -> None:
     from minirm.figures.ladder import plot_ladder
 
-    rows = {"explicit": {**ROW, "right": 1.0}, "implicit": {**ROW, "right": 0.25}}
+    rows = {
+        "explicit": {**ROW, "right": 1.0, "bases": 3},
+        "explicit, sum": {**ROW, "right": 1.0, "bases": 1},
+        "implicit": {**ROW, "right": 0.25, "bases": 1},
+    }
     figure = plot_ladder({"one": rows, "two": rows, "three": rows}, columns=2, title="bars")
     used = [ax for ax in figure.axes if ax.patches]
     assert [ax.get_title() for ax in used] == ["one", "two", "three"]
     names = [label.get_text() for label in used[0].get_yticklabels()]
-    assert names == ["explicit", "implicit"]
+    assert names == ["explicit", "explicit, sum", "implicit"]
     for ax in used:
-        assert [t.get_text() for t in ax.texts] == ["50", "50", "50", "50", "(0.25)"]
+        assert [t.get_text() for t in ax.texts] == ["50", "50", "50", "50", "*", "50", "50", "* (0.25)"]
         assert [0.4, 0.6] in [list(line.get_xdata()) for line in ax.lines]

@@ -126,7 +126,7 @@ def test_of_one_world_there_is_nothing_to_choose(show: Any) -> None:
 def test_the_dose_is_dragged_by_slider_handle_and_keys(show: Any) -> None:
     shown = show(dose())
     assert shown.numbers()["implicit: meaning"] == 0.05
-    assert "100 % of the training pairs, so it gives the answer away (measured)" in shown.verdict()
+    assert "100 % of the training answers, so it gives the answer away (measured)" in shown.verdict()
     assert "Most meaning: explicit, 94 %; least: implicit, 5 %." in shown.verdict()
     for value in (0.5, 0.63, 0.75, 0.99, 0.995):
         shown.slide("agreement", value)
@@ -144,7 +144,7 @@ def test_the_dose_is_dragged_by_slider_handle_and_keys(show: Any) -> None:
     shown.page.mouse.move(chart["x"] + 44, box["y"] + 30, steps=4)
     shown.page.mouse.up()
     assert json.loads(shown.root.get_attribute("data-state"))["agreement"] == 0.5
-    assert "says nothing" in shown.verdict()
+    assert "says next to nothing" in shown.verdict()
     shown.control("world").select_option("no facts")
     assert math.isnan(shown.numbers()["implicit: meaning"])
 

@@ -53,7 +53,7 @@ function render({ model, el }) {
   return live({ model, el }, {
     controls: [
       {
-        name: "agreement", label: "pairs in which the prefix agrees with the label", type: "range",
+        name: "agreement", label: "answers whose prefix agrees with the label", type: "range",
         min: 0.5, max: 1, step: 0.01, value: 1, format: percent,
       },
       { name: "world", label: "world", type: "select", options: worlds.map((w) => [w, w]), value: worlds[0] },
@@ -133,7 +133,7 @@ function curves(rewards, lines, now, agreement, x, width) {
       text(x(0.5) - 8, y(share) + 4, Math.round(100 * share), { "text-anchor": "end" }),
     ]),
     ...ticks,
-    text(x(0.75), bottom + 44, "prefix agrees with the label, % of pairs", { "text-anchor": "middle" }),
+    text(x(0.75), bottom + 44, "prefix agrees with the label, % of answers", { "text-anchor": "middle" }),
     ...bands, ...strokes, ...marks,
     svg("line", { x1: here, x2: here, y1: top - 8, y2: bottom, stroke: "currentColor", "stroke-width": 1.5 }),
     ...now.filter((row) => Number.isFinite(row.meaning)).map((row) => marked(row.reward, here, y(row.meaning), 1.3)),
@@ -153,8 +153,8 @@ function inWords(rewards, lines, now, agreement) {
   const measured = doses.some((p) => close(p.agreement, agreement));
   const [below, above] = neighbours(doses, agreement).map((p) => percent(p.agreement));
   const between = below ? `between two measured doses, ${below} and ${above}` : "not measured";
-  const means = close(agreement, 0.5) ? ", so it says nothing" : close(agreement, 1) ? ", so it gives the answer away" : "";
-  const start = `The prefix agrees with the label in ${percent(agreement)} of the training pairs${means} (${measured ? "measured" : between}).`;
+  const means = close(agreement, 0.5) ? ", so it says next to nothing" : close(agreement, 1) ? ", so it gives the answer away" : "";
+  const start = `The prefix agrees with the label in ${percent(agreement)} of the training answers${means} (${measured ? "measured" : between}).`;
   const ranked = now.filter((row) => Number.isFinite(row.meaning)).sort((a, b) => b.meaning - a.meaning);
   if (!ranked.length) return start;
   const [most, least] = [ranked[0], ranked.at(-1)].map((row) => `${row.reward}, ${percent(row.meaning)}`);

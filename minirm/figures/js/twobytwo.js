@@ -22,7 +22,7 @@ function render({ model, el }) {
   const verdict = spoken();
   return live({ model, el }, {
     controls: [
-      { name: "rung", label: "rung of the ladder", type: "select", options: rungs.map((r) => [r, r]), value: rungs[0] },
+      { name: "rung", label: "reward", type: "select", options: rungs.map((r) => [r, r]), value: rungs[0] },
     ],
     values: [],
     draw(stage, { rung }, { cells, designs, worlds }, { width }) {
