@@ -97,9 +97,10 @@ def plot_ladder(
         for y, rung in enumerate(rungs):
             row = rows[rung]
             draw_bar(ax, y, row, height=0.7, interval=(row["low"], row["high"]))
-            sign = f"({row['right']:.2f})" if row["right"] < 0.995 else ""
-            star = "*" if row["bases"] == 1 else ""
-            ax.text(1.03, y, f"{star} {sign}".strip(), va="center", fontsize="x-small")
+            notes = ["*"] if row["bases"] == 1 else []
+            notes += [f"({row['right']:.2f})"] if row["right"] < 0.995 else []
+            if notes:
+                ax.text(1.03, y, " ".join(notes), va="center", fontsize="x-small")
         ax.set_title(name, fontsize="small", weight="normal")
         ax.set(xlim=(0, 1.2), ylim=(len(rungs) - 0.5, -0.5))
         ax.set_yticks(range(len(rungs)), rungs, fontsize="small")
