@@ -30,7 +30,7 @@ ZERO_AT_START = tuple(
 
 FILES = (
     "ladder", "agreement", "counterbalanced", "rare", "no-facts", "controls", "shuffled", "random",
-    "untrained", "no-softmax",
+    "untrained", "no-softmax", "crossed-eos",
 )  # fmt: skip
 WORLDS: Mapping[str, str] = {
     **dict.fromkeys(MAIN, "main world"),

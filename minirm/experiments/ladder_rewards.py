@@ -14,6 +14,7 @@ from torch import Tensor
 
 from minirm.batches import Rows
 from minirm.forward import hidden_states, response_logits, upcast
+from minirm.logprobs import pick_logprobs
 from minirm.rewards import ExplicitRM, ImplicitRM
 
 
@@ -68,6 +69,76 @@ class VectorPerToken(ImplicitRM):
         """Not ln pi but the logit of each response token: [N]."""
         logits = response_logits(model, rows, linear_head=self._linear_head)
         return upcast(logits.gather(-1, rows.target[:, None]).squeeze(-1))
+
+
+class EosApart(ImplicitRM):
+    """r(x, y) = beta (sum_k s(y_k) + s'(EOS)), minus the same under the reference.
+
+    The sum is over the words of the response, all its tokens but the EOS. s and s' are either
+    ln pi of the token or its raw logit <U_{y_k}, h_{x, y<k}>; s' may be 0 as well. With ln pi for
+    both this is the implicit reward, with the logit for both ``VectorPerToken`` with a reference.
+
+    Args:
+        base: a causal LM, copied.
+        tokenizer: its tokenizer.
+        words: "logprob" or "logit": s, what a word counts.
+        eos: "logprob", "logit" or "nothing": s', what the EOS counts.
+        options: as for ``ImplicitRM``.
+    """
+
+    kind = "implicit, EOS apart"
+
+    def __init__(
+        self,
+        base: Any,
+        tokenizer: Any,
+        *,
+        words: Literal["logprob", "logit"],
+        eos: Literal["logprob", "logit", "nothing"],
+        **options: Any,
+    ) -> None:
+        super().__init__(base, tokenizer, **options)
+        self.words, self.eos = words, eos
+
+    def token_logprobs(self, model: Any, rows: Rows) -> Tensor:
+        """s of each word of the responses and s' of each EOS: [N]."""
+        logits = response_logits(model, rows, linear_head=self._linear_head)
+        logit = upcast(logits.gather(-1, rows.target[:, None]).squeeze(-1))
+        counts = {
+            "logit": logit,
+            "logprob": pick_logprobs(logits, rows.target),
+            "nothing": torch.zeros_like(logit),
+        }
+        ends = rows.target == self.tokenizer.eos_token_id
+        return torch.where(ends, counts[self.eos], counts[self.words])
+
+
+class LoweredEos(ImplicitRM):
+    """The implicit reward of two models that expect the EOS less, everywhere.
+
+    r(x, y) = beta sum_k (ln pi'(y_k) - ln pi'_ref(y_k)), where pi' and pi'_ref are the softmax of
+    the policy's and the reference's logits after ``by`` is taken off that of the EOS: every softmax
+    is kept, but the EOS is no longer certain where an answer ends.
+
+    Args:
+        base: a causal LM, copied.
+        tokenizer: its tokenizer.
+        by: what is taken off, in nats.
+        options: as for ``ImplicitRM``.
+    """
+
+    kind = "implicit, EOS lowered"
+
+    def __init__(self, base: Any, tokenizer: Any, *, by: float, **options: Any) -> None:
+        super().__init__(base, tokenizer, **options)
+        self.by = by
+
+    def token_logprobs(self, model: Any, rows: Rows) -> Tensor:
+        """ln pi' of each response token: [N], in nats."""
+        logits = response_logits(model, rows, linear_head=self._linear_head)
+        lowered = torch.zeros(logits.shape[-1], dtype=logits.dtype, device=logits.device)
+        lowered[self.tokenizer.eos_token_id] = self.by
+        return pick_logprobs(logits - lowered, rows.target)
 
 
 class PerTokenImplicit(ImplicitRM):

@@ -15,7 +15,16 @@ the log-partition, so it is "vector a token" minus what that is before training.
 
 Beside it stand the explicit heads that start at zero instead of at random (the start's reward,
 with its ranking of the prefixes, is then gone), the generative reward, an implicit one per token,
-and implicit ones in which only part of the network moves.
+implicit ones in which only part of the network moves, and implicit ones whose words and whose EOS
+are treated apart:
+
+    implicit, softmax on eos alone     the words' logits, ln pi of the EOS
+    implicit, softmax on words alone   ln pi of the words, the EOS's logit
+    implicit, eos lowered              ln pi of all, LOWERED_BY taken off the EOS's logit first
+    implicit, no eos                   ln pi of the words, and the EOS counts nothing
+    implicit, no softmax, no eos       the words' logits, and the EOS counts nothing
+
+Each of them is minus the same before training.
 """
 
 from __future__ import annotations
@@ -29,13 +38,21 @@ from torch import nn
 from minirm import dynamics
 from minirm.encoding import encode
 from minirm.experiments import persona as experiment
-from minirm.experiments.ladder_rewards import PerTokenImplicit, SummedStates, VectorPerToken
+from minirm.experiments.ladder_rewards import (
+    EosApart,
+    LoweredEos,
+    PerTokenImplicit,
+    SummedStates,
+    VectorPerToken,
+)
 from minirm.forward import language_model
 from minirm.reward_model import RewardModel
 from minirm.rewards import QUESTION, ExplicitRM, GenerativeRM, ImplicitRM
 from minirm.worlds import opinions, persona
 
 BETA = experiment.Run.beta
+LOWERED_BY = 8.0
+"""Nats off the logit of an EOS that is to be no longer certain, in "implicit, eos lowered"."""
 LEARNING_RATE: Mapping[str, float] = {
     "implicit, trunk frozen": 1e-4,
     "implicit, unembedding alone": 3e-4,
@@ -145,6 +162,15 @@ _NEW: Mapping[str, New] = {
     "implicit, unembedding alone": partial(
         _partly_frozen, trunk=False, embedding=False, unembedding=True
     ),
+    "implicit, softmax on eos alone": partial(
+        _implicit, kind=EosApart, words="logit", eos="logprob"
+    ),
+    "implicit, softmax on words alone": partial(
+        _implicit, kind=EosApart, words="logprob", eos="logit"
+    ),
+    "implicit, eos lowered": partial(_implicit, kind=LoweredEos, by=LOWERED_BY),
+    "implicit, no eos": partial(_implicit, kind=EosApart, words="logprob", eos="nothing"),
+    "implicit, no softmax, no eos": partial(_implicit, kind=EosApart, words="logit", eos="nothing"),
 }
 
 RUNGS: tuple[str, ...] = tuple(_NEW)

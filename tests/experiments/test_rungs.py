@@ -16,6 +16,12 @@ from tests.tiny import PAIRS, PROMPTS, byte_tokenizer, perturb, tiny, tokenizer
 PROMPT, LONG, SHORT = PROMPTS[0], "In my view, the answer is yes", "nope"
 EXPLICIT = [rung for rung in rungs.RUNGS if rung.startswith("explicit")]
 IMPLICIT = [rung for rung in rungs.RUNGS if rung.startswith(("implicit", "vector"))]
+EOS_APART = {  # what the words count and what the EOS does
+    "implicit, softmax on eos alone": ("logit", "logprob"),
+    "implicit, softmax on words alone": ("logprob", "logit"),
+    "implicit, no eos": ("logprob", "nothing"),
+    "implicit, no softmax, no eos": ("logit", "nothing"),
+}
 BETA, USUAL = 0.01, 7
 
 
@@ -32,10 +38,11 @@ def tokens(response):
 
 
 @torch.no_grad()
-def token_logits(model, response):
+def token_logits(model, response, *, lowered=0.0):
     """The logit, and ln pi, of each response token: two times [N]."""
     ids, start = tokens(response)
     logits = model(input_ids=ids).logits[0, start - 1 : -1]
+    logits[:, tokenizer().eos_token_id] -= lowered
     target = ids[0, start:, None]
     return logits.gather(1, target)[:, 0], logits.log_softmax(-1).gather(1, target)[:, 0]
 
@@ -64,6 +71,12 @@ def implicit_by_hand(rung, policy, base, response):
         return BETA * ours.sum()
     if rung == "implicit, per token":
         return BETA * USUAL * (ours - reference).mean()
+    if rung == "implicit, eos lowered":
+        ours, reference = (token_logits(m, response, lowered=8)[1] for m in (policy, base))
+    if rung in EOS_APART:
+        terms = {"logit": logits - start, "logprob": ours - reference, "nothing": 0 * ours}
+        words, eos = EOS_APART[rung]
+        return BETA * (terms[words][:-1].sum() + terms[eos][-1])
     return BETA * (ours - reference).sum()
 
 
@@ -178,6 +191,24 @@ def test_a_vector_a_token_couples_equal_tokens_only():
     assert 0 < equal.sum() < equal.numel()
     expected = BETA**2 * (equal * (states[0] @ states[1].T)).sum()
     torch.testing.assert_close((gradients[0] * gradients[1]).sum(), expected, atol=1e-9, rtol=0)
+
+
+def test_what_words_count_and_what_the_eos_counts_add_up():
+    """So the two crossed rewards are, together, the implicit one and the one without softmax."""
+    reward = {}
+    for rung in ("implicit", "implicit, no softmax", *EOS_APART):
+        _, model = make(rung)
+        perturb(model.model)
+        reward[rung] = model.score([PROMPT] * 2, [LONG, SHORT])
+    both, neither = reward["implicit"], reward["implicit, no softmax"]
+    on_eos, on_words, softmax_words, raw_words = (reward[rung] for rung in EOS_APART)
+    for one, other in (
+        (on_eos + on_words, both + neither),
+        (both - softmax_words, on_eos - raw_words),  # ln pi of the EOS, less that at the start
+        (neither - raw_words, on_words - softmax_words),  # its logit, less that at the start
+    ):
+        assert one.abs().min() > 1e-6
+        torch.testing.assert_close(one, other, atol=1e-12, rtol=0)
 
 
 def test_per_token_has_the_implicit_scale_at_the_usual_length():
