@@ -4,12 +4,13 @@ import shlex
 from dataclasses import fields, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from minirm import cli
 from minirm.commands.experiment_runs import some_of
-from minirm.experiments import controls, over_steps, real
+from minirm.experiments import controls, grids, over_steps, real
 from minirm.experiments.designs import DESIGNS
 from minirm.experiments.results import load_results
 from minirm.experiments.rungs import RUNGS
@@ -92,24 +93,11 @@ def test_the_first_looks_of_a_run_come_out_again_as_recorded(name):
         assert row["trained"] == pytest.approx(recorded["trained"], abs=0.1)
 
 
-def test_when_the_pairs_were_learned_and_when_meaning_came():
-    def looks(base, **by_step):
-        made = {"world": "w", "base": base, "design": "d", "reward": "r", "seed": 0}
-        return [
-            {**made, "step": int(step[1:]), "trained": trained, "meaning": meaning}
-            for step, (trained, meaning) in by_step.items()
-        ]
-
-    rows = [
-        *looks("late", s900=(1.0, 0.7), s150=(0.9, 0.0), s300=(1.0, 0.1), s450=(1.0, 0.5)),
-        *looks("never", s150=(0.9, 0.1), s300=(0.99, 0.4)),
-    ]
-    late, never = over_steps.turning(rows)
-    assert [late[k] for k in ("learned", "then", "meant", "step", "last")] == [
-        *(300, 0.1, 450, 900, 0.7)
-    ]
-    assert [never[k] for k in ("learned", "then", "meant", "step", "last")] == [
-        *(None, None, None, 300, 0.4)
-    ]
-    (at_once,) = over_steps.turning(looks("late", s150=(0.9, 0.3), s300=(1.0, 0.1)), share=0.3)
-    assert at_once["meant"] == 150
+def test_a_look_says_where_its_base_is_from_and_how_far_the_openings_lie_apart():
+    for look in over_steps.load_looks()[::7]:
+        grid = np.reshape(look["means"], (len(grids.ALL_OPENINGS), len(grids.PHRASES)))
+        assert look["world"] == controls.WORLDS[look["base"]]
+        assert look["gap"] == pytest.approx(
+            grid[:20, grids.RIGHT].mean() - grid[:20, ~np.array(grids.RIGHT)].mean(), abs=1e-4
+        )
+        assert look["spread"] == pytest.approx(np.std([row.mean() for row in grid[:20]]))
