@@ -15,7 +15,7 @@ from minirm.figures.style import EXPLICIT, IMPLICIT, NEUTRAL
 DESIGNS: dict[str, dict[str, Any]] = {
     "one prefix": {"color": IMPLICIT, "marker": "o", "linestyle": "-"},
     "counterbalanced": {"color": "#7A3500", "marker": "s", "linestyle": "--"},
-    "paper": {"color": "#F0985A", "marker": "^", "linestyle": ":"},
+    "paper": {"color": "#E0803C", "marker": "^", "linestyle": ":"},
 }
 """Of the implicit reward: darker and lighter than its colour, and each with its own line."""
 
@@ -25,7 +25,8 @@ def plot_over_steps(looks: pd.DataFrame, *, title: str) -> Figure:
 
     A thin line is a base model, the mean over its seeds; the thick one is the mean over bases. A
     mark is full where all runs rank all of their training pairs rightly. The explicit reward of
-    the last state, where there is one, stands behind in blue: the mean of each design.
+    the last state, where there is one, stands behind in blue: a line a design, the mean over its
+    bases.
 
     Args:
         looks: rows of ``minirm.experiments.over_steps.load_looks``; worlds in the order in which
@@ -48,7 +49,7 @@ def plot_over_steps(looks: pd.DataFrame, *, title: str) -> Figure:
         xlabel="training steps", xlim=(0, 1.03 * last), ylim=(-4, 104), yticks=[0, 50, 100],
         xticks=sorted({0, *looks["step"]}),
     )  # fmt: skip
-    axes[len(worlds) // 2, 0].set_ylabel("share that is meaning, %")
+    fig.supylabel("share that is meaning, %", fontsize="medium")
     fig.legend(
         loc="outside upper left", title=title, alignment="left", fontsize="small", ncols=2,
         handles=_handles(), handlelength=3, title_fontproperties={"weight": "bold", "size": 10},
@@ -82,7 +83,7 @@ def _handles() -> list[Line2D]:
     plain: dict[str, Any] = {"marker": "o", "linestyle": "none", "color": NEUTRAL}
     return [
         *designs,
-        Line2D([], [], color=EXPLICIT, linewidth=1.5, alpha=0.4, label="explicit, each design"),
+        Line2D([], [], color=EXPLICIT, linewidth=1.5, alpha=0.4, label="explicit, at the last state"),
         Line2D([], [], **plain, label="all training pairs right"),
         Line2D([], [], **plain, markerfacecolor="white", label="not yet in every run"),
     ]
