@@ -83,7 +83,9 @@ def _handles() -> list[Line2D]:
     plain: dict[str, Any] = {"marker": "o", "linestyle": "none", "color": NEUTRAL}
     return [
         *designs,
-        Line2D([], [], color=EXPLICIT, linewidth=1.5, alpha=0.4, label="explicit, at the last state"),
+        Line2D(
+            [], [], color=EXPLICIT, linewidth=1.5, alpha=0.4, label="explicit, at the last state"
+        ),
         Line2D([], [], **plain, label="all training pairs right"),
         Line2D([], [], **plain, markerfacecolor="white", label="not yet in every run"),
     ]
