@@ -15,7 +15,8 @@ def add(names: argparse._SubParsersAction) -> None:
         description="Train reward models of a real language model on Persona pairs worded in "
         "different ways, and ask them about every held-out answer in twenty openings, as the "
         "experiment controls does. On a GPU where there is one; on one CPU core a run of SmolLM2 "
-        "takes some minutes (--prompts 5 asks less). Several values of an option are combined.",
+        "takes some minutes (--prompts 5 asks less). The small world's bases need --no-chat: then "
+        "it is controls, look by look. Several values of an option are combined.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add, several = real.add_argument, {"nargs": "+", "metavar": "NAME"}

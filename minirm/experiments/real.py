@@ -3,6 +3,8 @@
 The designs of the training pairs, the rewards and what is read off the trained ones are those of
 ``minirm.experiments.controls``. What differs is what a model of 135 million parameters needs: its
 own format, a lower learning rate, and a look on the way, so that nothing hangs on when it stopped.
+On a base of the small world, in plain text and at its rate, a run is one of ``controls`` with looks
+(``minirm.experiments.over_steps``).
 """
 
 from __future__ import annotations
