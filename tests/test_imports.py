@@ -24,7 +24,7 @@ LAYERS = (
     "reward_model",
     "rewards",
     "dynamics evaluation first_order",
-    "training theory data",
+    "training theory data benchmarks",
     "minirm",
     "worlds",
     "experiments figures classroom",
