@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import stdtrit
 
-from minirm.metrics.intervals import wilson_interval
+from minirm.metrics.intervals import moves_interval
 from minirm.metrics.ranking import to_array
 
 SECTIONS: Mapping[str, tuple[str, ...]] = {
@@ -251,21 +250,7 @@ def group_figures(
         value = float(means[columns] @ weight)
         alone = bool((here.sum(0) < 2).any())
         found[name] = Figure(
-            value, None if alone else _interval(value, moved, confidence, difference)
+            value,
+            None if alone else moves_interval(value, moved, confidence, difference=difference),
         )
     return found
-
-
-def _interval(
-    value: float, moves: np.ndarray, confidence: float, difference: bool
-) -> tuple[float, float]:
-    n, low = len(moves), -1.0 if difference else 0.0
-    if np.allclose(moves, 0):
-        share = min(1.0, max(0.0, abs(value)))
-        ends = wilson_interval(share * n, n, confidence)
-        if not difference or value > 0:
-            return ends
-        return -ends[1], -ends[0] if value < 0 else ends[1]
-    error = math.sqrt(n / (n - 1) * float(moves @ moves))
-    half = float(stdtrit(n - 1, 0.5 + confidence / 2)) * error
-    return max(low, value - half), min(1.0, value + half)
