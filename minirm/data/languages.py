@@ -13,13 +13,13 @@ from collections import Counter
 from collections.abc import Iterable
 
 SMALL_WORDS = {
-    "English": "the of and to in is that it for with are this you be as not on have",
-    "French": "le la les des et est une dans que pour qui sur pas vous avec du au ce sont",
-    "Spanish": "el los las y es una que para por con del se no un su como más lo en",
-    "German": "der die das und ist nicht ein eine zu den mit von sich auf für im dem auch es",
-    "Italian": "il di che e è un una per non sono con del della le gli in si come più anche",
-    "Portuguese": "o os as e é um uma que para não com do da em por se mais como dos na",
-    "Dutch": "de het een en van is dat niet in op te zijn voor met die er aan ook als",
+    "English": "the of and to a in is that it for with are this you be as not on have",
+    "French": "de la le et les des en un une est à que pour dans qui sur pas vous avec du au ce",
+    "Spanish": "de la que el en y a los se del las un por con no una su para es al lo como más",
+    "German": "der die und in den von zu das mit sich des auf für ist im dem nicht ein eine es",
+    "Italian": "di e il la che in a per un è del non una sono con della le gli si come più anche",
+    "Portuguese": "de a o que e do da em um para é com não uma os no se na por mais as dos como",
+    "Dutch": "de en van het een in is dat op te zijn met voor niet die er aan ook als om bij",
 }
 _LISTS = {language: frozenset(text.split()) for language, text in SMALL_WORDS.items()}
 _SCRIPTS = {
