@@ -58,10 +58,8 @@ class Sample:
 
     def at(self, places: Sequence[int]) -> Sample:
         """Some of the pairs, in one group."""
-        rows, prompts, units = (
-            [values[i] for i in places] for values in (self.rows, self.prompts, self.units)
-        )
-        return Sample(rows, prompts, units)
+        rows, prompts = [self.rows[i] for i in places], [self.prompts[i] for i in places]
+        return Sample(rows, prompts, [self.units[i] for i in places])
 
 
 def reported(model: Scored, baselines: Sequence[Scored], sample: Sample) -> dict[str, Any]:

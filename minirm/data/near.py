@@ -73,7 +73,8 @@ def has_near(texts: Sequence[str], others: Sequence[str]) -> list[bool]:
         for j in bucket:
             if j >= len(known) and any(overlap(sets[i], sets[j]) >= LIKE for i in old):
                 near.add(j)
-    return [len(known) + i in near for i in map({t: i for i, t in enumerate(wanted)}.get, texts)]
+    place = {text: len(known) + i for i, text in enumerate(wanted)}
+    return [place[text] in near for text in texts]
 
 
 def _buckets(sets: Sequence[frozenset[int]]) -> Iterable[list[int]]:

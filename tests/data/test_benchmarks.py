@@ -47,7 +47,7 @@ def scored(tmp_path, rows, sign=1):
         [sign * reward(getattr(p, side)) for p in loaded.pairs] for side in ("chosen", "rejected")
     )
     found, left_out = items(loaded.rows, [p.origin for p in loaded.pairs], chosen, rejected)
-    assert left_out == 0
+    assert left_out == 0 or name is None
     return name, found, accuracy(chosen, rejected)
 
 
@@ -251,6 +251,31 @@ def test_ultrafeedback(tmp_path):
     row = {"prompt": "Q?", "prompt_id": "x", "chosen": turns("a 1"), "rejected": turns("b 0")}
     name, _, right = scored(tmp_path, [row | {"score_chosen": 8.0, "score_rejected": 7.5}])
     assert (name, right) == ("UltraFeedback binarized", 1)
+
+
+def test_hh_transcripts(tmp_path):
+    # 1 against 0 and 0 against 1: one of two.
+    talk = "\n\nHuman: Q?\n\nAssistant: a "
+    rows = [{"chosen": f"{talk}{a}", "rejected": f"{talk}{b}"} for a, b in ((1, 0), (0, 1))]
+    loaded = load(tmp_path, rows)
+    assert dict(loaded.formats) == {"HH transcripts": 2}
+    assert scored(tmp_path, rows)[2] == 0.5
+
+
+def test_plain_pairs(tmp_path):
+    # Right, wrong, a tie: 1.5 of 3.
+    name, _, right = scored(tmp_path, [pair(1, 0), pair(0, 1), pair(2, 2)])
+    assert (name, right) == (None, 0.5)
+
+
+def test_rankings(tmp_path):
+    # Scores 3 > 2 = 2: two couples, of which the first has the higher reward in one and ties in
+    # one: 1.5 of 2. By ranks, lower is better: b before a, and its reward is lower: 0 of 1.
+    three = {"prompt": "Q? ", "responses": ["a 5", "b 5", "c 1"], "scores": [3, 2, 2]}
+    two = {"prompt": "R? ", "responses": ["a 1", "b 0"], "ranks": [2, 1]}
+    loaded = load(tmp_path, [three, two])
+    assert loaded.ties == 1
+    assert scored(tmp_path, [three, two])[2] == 1.5 / 3
 
 
 def test_a_subset_of_ones_own_is_no_benchmark_and_neither_are_columns_that_are_named(tmp_path):
