@@ -122,7 +122,10 @@ def _subset_entries(items: Sequence[Item]) -> list[Entry]:
 
 
 def _rewardbench(groups: Sequence[str]) -> Weights:
-    """Sections, their plain mean where all four are there, and Safety by numbers of prompts."""
+    """Sections, their plain mean where all four are there, and Safety by numbers of prompts.
+
+    The first leaderboard averaged in a fifth section, of older test sets, which the file lacks.
+    """
     parts = {s: section_weights(s, groups, REWARDBENCH_WEIGHTS) for s in SECTIONS}
     found = _with_mean({s: weights for s, weights in parts.items() if weights})
     if XSTEST.keys() <= set(groups):
