@@ -14,7 +14,18 @@ import torch
 from transformers.utils import logging
 
 from minirm import __version__
-from minirm.commands import base, doctor, evaluate, experiment, grade, merge, pretrain, score, train
+from minirm.commands import (
+    base,
+    doctor,
+    evaluate,
+    experiment,
+    grade,
+    inspect,
+    merge,
+    pretrain,
+    score,
+    train,
+)
 from minirm.commands.shared import BadCall
 
 EXPLAINED = (OSError, ValueError, TypeError, ArithmeticError, RuntimeError, ImportError)
@@ -108,7 +119,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"minirm {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (train, evaluate, score, merge, grade, doctor, experiment, pretrain, base):
+    collected = (train, evaluate, score, inspect, merge, grade, doctor, experiment, pretrain, base)
+    for command in collected:
         command.add(commands)
     return parser
 

@@ -19,12 +19,12 @@ ROOT = Path(__file__).resolve().parent.parent
 # A name stands for the module and for everything inside it; `minirm` is what the package exports.
 LAYERS = (
     "notices tokens conversations encoding pairs batches forward logprobs losses metrics "
-    "distributed progress",
+    "distributed progress baselines",
     "models",
     "reward_model",
     "rewards",
     "dynamics evaluation first_order",
-    "training theory data",
+    "training theory data benchmarks",
     "minirm",
     "worlds",
     "experiments figures classroom",

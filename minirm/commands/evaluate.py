@@ -9,23 +9,27 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
-from scipy import stats
 from torch import Tensor
 
-from minirm import metrics
-from minirm.commands.opening import add_model_arguments, open_reward
+from minirm.baselines import Scorer, baselines
+from minirm.commands.evaluate_report import Sample, Scored, compared, reported
+from minirm.commands.evaluate_table import text_of
+from minirm.commands.opening import add_model_arguments, holds_reward, open_reward
 from minirm.commands.shared import (
+    BadCall,
     HelpFormatter,
     add_data_arguments,
     count,
     read_pairs,
-    table,
     warn_of_glued_strings,
 )
+from minirm.data.benchmarks import check_one_format, item
+from minirm.data.inspection import opposed, same_prompt
+from minirm.data.preferences import Loaded
 from minirm.distributed import say
 from minirm.evaluation import pair_rewards
+from minirm.metrics.intervals import linked
 from minirm.pairs import EncodedPair, PreferencePair, encode_pairs
 from minirm.reward_model import RewardModel
 
@@ -33,15 +37,27 @@ from minirm.reward_model import RewardModel
 def add(commands: argparse._SubParsersAction) -> None:
     evaluate = commands.add_parser(
         "evaluate",
-        help="accuracy, margins and calibration of a reward model",
+        help="accuracy, margins and calibration of a reward model, or of two side by side",
         description="How often a reward model prefers the chosen response (a tie counts one half), "
         "by how much, and\nhow far its confidence sigmoid(r+ - r-) is to be trusted (expected "
         "calibration error, Brier score).\nThe 95 % interval is Wilson's, or Student's t over "
-        "prompts where prompts repeat.",
+        "prompts where prompts repeat. RewardBench (1, 2 and M-),\nRM-Bench, JudgeBench and LLMBar "
+        "are known by their columns and scored as they define it. Baselines that\nread no prompt "
+        "stand beside; * marks what one of them reaches. Two models are compared pair by pair.",
         formatter_class=HelpFormatter,
     )
-    add_model_arguments(evaluate)
-    add_data_arguments(evaluate)
+    add_model_arguments(evaluate, several=True)
+    data = add_data_arguments(evaluate)
+    data.add_argument(
+        "--train",
+        metavar="FILE_OR_NAME",
+        help="training pairs, from which more baselines learn: cue words, and TF-IDF",
+    )
+    data.add_argument(
+        "--item",
+        metavar="COLUMN",
+        help="rows that share its value are versions of one item: one unit in the intervals",
+    )
     evaluate.add_argument("--by", metavar="COLUMN", help="also for each value of this column")
     evaluate.add_argument(
         "--batch-size", type=count, default=64, metavar="N", help="responses scored together"
@@ -51,11 +67,72 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
+    if len(options.model) > 2:
+        raise BadCall(f"one model is evaluated, or two are compared; got {len(options.model)}")
     loaded = read_pairs(options.data, options)
-    pairs, rows = loaded.pairs, loaded.rows
-    if options.by is not None and options.by not in rows[0]:
-        raise ValueError(f"--by {options.by}: no such column; there are {sorted(rows[0])}")
-    model = open_reward(options)
+    benchmark = check_one_format(options.data, loaded.formats)
+    for flag, column in (("--by", options.by), ("--item", options.item)):
+        if column is not None and column not in loaded.rows[0]:
+            raise ValueError(f"{flag} {column}: no such column; there are {sorted(loaded.rows[0])}")
+    usable = _agreeing(loaded, options)
+    training = _training(options)
+    found = [_rewards(name, loaded.pairs, usable, options) for name in options.model]
+    kept = [i for i in usable if all(i in rewards for _, rewards in found)]
+    if not kept:
+        raise ValueError(f"{options.data}: there is no pair that both models can read")
+    sample = _sample(loaded, kept, benchmark, options)
+    cheap = [
+        _baseline(name, scorer, [loaded.pairs[i] for i in kept])
+        for name, scorer in baselines(training).items()
+    ]
+    bad = len(loaded.dropped) + len(loaded.pairs) - len(usable)
+    reports = []
+    for name, (said, rewards) in zip(options.model, found, strict=True):
+        model = Scored(name, *torch.stack([rewards[i] for i in kept]).unbind(1))
+        head = {"model": name, "data": options.data, "format": " and ".join(loaded.formats)}
+        head |= said | {"bad_rows": said["bad_rows"] + bad}
+        reports.append((model, head | reported(model, cheap, sample)))
+    report = reports[0][1]
+    if len(reports) > 1:
+        (first, _), (second, _) = reports
+        report = {"models": [r for _, r in reports], "comparison": compared(first, second, sample)}
+    say(json.dumps(report, indent=1, allow_nan=False) if options.json else text_of(report))
+
+
+def _training(options: argparse.Namespace) -> Sequence[PreferencePair]:
+    if options.train is None:
+        return []
+    return read_pairs(options.train, argparse.Namespace(**vars(options) | {"limit": None})).pairs
+
+
+def _agreeing(loaded: Loaded, options: argparse.Namespace) -> list[int]:
+    """The places of the pairs that no other pair contradicts."""
+    clashes = opposed(loaded.pairs)
+    if clashes and options.bad_rows == "error":
+        one, other = (loaded.pairs[i].origin for i in clashes[0])
+        place = str(one).removeprefix(f"{options.data}, ")
+        raise ValueError(
+            f"{other} prefers the answer that {place} rejects, to the same prompt: the labels "
+            "contradict each other (--bad-rows drop leaves both out)"
+        )
+    out = {i for clash in clashes for i in clash}
+    if out:
+        print(
+            f"{options.data}: left out {len(out)} pairs whose labels contradict each other",
+            file=sys.stderr,
+        )
+    return [i for i in range(len(loaded.pairs)) if i not in out]
+
+
+def _rewards(
+    name: str, pairs: Sequence[PreferencePair], usable: Sequence[int], options: argparse.Namespace
+) -> tuple[dict[str, Any], dict[int, Tensor]]:
+    """What to say of a model, and its rewards [2] by the place of the pair."""
+    own = argparse.Namespace(**vars(options) | {"model": name})
+    if len(options.model) > 1 and options.reference is not None and holds_reward(name):
+        own.reference = own.beta = None  # they are the other model's
+    model = open_reward(own)
+    pairs = [pairs[i] for i in usable]
     warn_of_glued_strings(options.data, pairs, model)
     encoded, dropped = encode_pairs(
         pairs,
@@ -70,80 +147,31 @@ def run(options: argparse.Namespace) -> None:
             f"cannot read; the first: {dropped.bad[0]}",
             file=sys.stderr,
         )
-    pairs, rows = [pairs[i] for i in dropped.kept], [rows[i] for i in dropped.kept]
-    chosen, rejected = pair_rewards(model, encoded, batch_size=options.batch_size)
-    _check_finite(model, pairs, encoded, (chosen, rejected))
-    prompts = [_prompt(pair) for pair in pairs]
-    report: dict[str, Any] = {"model": options.model, "data": options.data, "reward": model.kind}
-    report |= {"overlong": dropped.overlong, "bad_rows": len(loaded.dropped) + len(dropped.bad)}
-    report |= measures(chosen, rejected, prompts)
-    if options.by is not None:
-        groups: dict[str, list[int]] = {}
-        for place, row in enumerate(rows):
-            groups.setdefault(str(row.get(options.by)), []).append(place)
-        report["by"] = {
-            group: measures(chosen[places], rejected[places], [prompts[i] for i in places])
-            for group, places in sorted(groups.items())
-        }
-    say(json.dumps(report, indent=1, allow_nan=False) if options.json else _table(report))
+    both = pair_rewards(model, encoded, batch_size=options.batch_size)
+    _check_finite(model, [pairs[i] for i in dropped.kept], encoded, both)
+    said = {"reward": model.kind, "overlong": dropped.overlong, "bad_rows": len(dropped.bad)}
+    places = [usable[i] for i in dropped.kept]
+    return said, dict(zip(places, torch.stack(both, 1).unbind(), strict=True))
 
 
-def measures(chosen: Tensor, rejected: Tensor, prompts: Sequence[str]) -> dict[str, Any]:
-    """What the command prints.
-
-    Args:
-        chosen: rewards [B].
-        rejected: rewards [B].
-        prompts: [B], what each pair's prompt is told apart by.
-    """
-    accuracy = metrics.accuracy(chosen, rejected)
-    right = ((chosen > rejected) + 0.5 * (chosen == rejected)).double().numpy()
-    return {
-        "pairs": len(chosen),
-        "prompts": len(set(prompts)),
-        "accuracy": accuracy,
-        "interval": interval(right, prompts),
-        "margin": float((chosen - rejected).double().mean()),
-        "normalised_margin": metrics.normalised_margin(chosen, rejected),
-        "calibration_error": metrics.calibration_error(chosen, rejected),
-        "brier_score": metrics.brier_score(chosen, rejected),
-    }
+def _baseline(name: str, scorer: Scorer, pairs: Sequence[PreferencePair]) -> Scored:
+    prompts = [pair.prompt for pair in pairs]
+    sides = ([getattr(pair, side) for pair in pairs] for side in ("chosen", "rejected"))
+    chosen, rejected = (scorer.score(prompts, responses) for responses in sides)
+    return Scored(name, chosen, rejected)
 
 
-def interval(
-    right: np.ndarray, prompts: Sequence[str], confidence: float = 0.95
-) -> tuple[float, float]:
-    """The interval of an accuracy in which pairs with one prompt count as one unit.
-
-    Where every prompt is another, Wilson's. Else Student's t with G - 1 degrees of freedom over
-    the G prompts, for the ratio of their sums; where all prompts agree, and t has no spread to
-    go by, Wilson's as if each prompt were one pair.
-
-    >>> right = np.array([1, 1, 1, 0, 1, 1, 0, 0, 1, 1])
-    >>> "{:.2f} to {:.2f}".format(*interval(right, list("abcdefghij")))
-    '0.40 to 0.89'
-    >>> "{:.2f} to {:.2f}".format(*interval(right, list("aabbccddee")))
-    '0.14 to 1.00'
-
-    Args:
-        right: [B], 1 for a pair that is ranked right, 0.5 for a tie.
-        prompts: [B], what each pair's prompt is told apart by.
-        confidence: of the interval.
-    """
-    units = {prompt: place for place, prompt in enumerate(dict.fromkeys(prompts))}
-    member = np.array([units[prompt] for prompt in prompts])
-    sizes, sums = np.bincount(member), np.bincount(member, right)
-    mean, g = float(right.mean()), len(units)
-    gaps = sums - mean * sizes
-    if g == len(right) or np.allclose(gaps, 0):
-        return metrics.wilson_interval(mean * g, g, confidence)
-    error = math.sqrt(g / (g - 1) * float(gaps @ gaps)) / len(right)
-    half = float(stats.t.ppf(0.5 + confidence / 2, g - 1)) * error
-    return max(0.0, mean - half), min(1.0, mean + half)
-
-
-def _prompt(pair: PreferencePair) -> str:
-    return json.dumps([pair.prompt, pair.tools], default=str, sort_keys=True)
+def _sample(
+    loaded: Loaded, kept: Sequence[int], benchmark: str | None, options: argparse.Namespace
+) -> Sample:
+    rows = [loaded.rows[i] for i in kept]
+    prompts = [same_prompt(loaded.pairs[i]) for i in kept]
+    items = [item(benchmark, row) if options.item is None else row[options.item] for row in rows]
+    groups: dict[str, list[int]] = {}
+    for place, row in enumerate(rows if options.by is not None else ()):
+        groups.setdefault(str(row.get(options.by)), []).append(place)
+    units = linked(prompts, [None if it is None else str(it) for it in items])
+    return Sample(rows, prompts, units, benchmark, dict(sorted(groups.items())))
 
 
 def _check_finite(
@@ -163,32 +191,3 @@ def _check_finite(
                 f"{('chosen', 'rejected')[side]} response is {reward}, so no ranking can be read "
                 "from it"
             )
-
-
-def _table(report: dict[str, Any]) -> str:
-    head = ["", "pairs", "accuracy", "95 % interval", "margin", "normalised", "ECE", "Brier"]
-    body = [_cells("all", report)]
-    body += [_cells(name, group) for name, group in report.get("by", {}).items()]
-    lines = [table([head, *body])]
-    if report["prompts"] < report["pairs"]:
-        lines.append(
-            f"{report['pairs']} pairs on {report['prompts']} prompts: the intervals count a "
-            "prompt as one unit"
-        )
-    if report["overlong"]:
-        lines.append(f"left out as too long for the model's context: {report['overlong']}")
-    return "\n".join(lines)
-
-
-def _cells(name: str, found: dict[str, Any]) -> list[str]:
-    low, high = found["interval"]
-    return [
-        name,
-        str(found["pairs"]),
-        f"{found['accuracy']:.4f}",
-        f"{low:.4f}-{high:.4f}",
-        f"{found['margin']:.4g}",
-        f"{found['normalised_margin']:.3f}",
-        f"{found['calibration_error']:.4f}",
-        f"{found['brier_score']:.4f}",
-    ]

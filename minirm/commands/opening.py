@@ -22,14 +22,16 @@ from minirm.reward_model import RewardModel
 AS_PUBLISHED: Any = "auto"  # the dtype that the folder names
 
 
-def add_model_arguments(command: argparse.ArgumentParser) -> None:
-    """Which model is asked, and what it is an implicit reward over."""
+def add_model_arguments(command: argparse.ArgumentParser, *, several: bool = False) -> None:
+    """Which model is asked (or which ones), and what it is an implicit reward over."""
     add = command.add_argument
     add(
         "model",
         metavar="MODEL",
+        nargs="+" if several else None,
         help="a folder that `minirm train` wrote, or a classifier with one label (a folder, or "
-        "owner/name on the hub), or with --reference any language model",
+        "owner/name on the hub), or with --reference any language model"
+        + ("; two are compared" if several else ""),
     )
     add(
         "--reference",
@@ -69,6 +71,13 @@ def open_reward(options: argparse.Namespace) -> RewardModel:
             model = _published(source, options.model)
     read_text_as_told(model, options, known=says_how_it_reads(source))
     return model.to(processes().device).eval()
+
+
+def holds_reward(name: str) -> bool:
+    """Whether a model has a reward of its own, so that it needs no reference."""
+    with told_in_one_line(name):
+        source = fetched(name)
+        return saved_kind(source) is not None or is_classifier(source)
 
 
 def is_classifier(source: str) -> bool:

@@ -53,8 +53,8 @@ def told_in_one_line(name: str) -> Iterator[None]:
         raise FileNotFoundError(f"no model {name!r}: {first}") from error
 
 
-def add_data_arguments(command: argparse.ArgumentParser) -> None:
-    """Where comparisons come from and how their rows are read."""
+def add_data_arguments(command: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """Where comparisons come from and how their rows are read; the group of these arguments."""
     data = command.add_argument_group(
         "data",
         "Rows with prompt, chosen and rejected: strings, or conversations (lists of messages "
@@ -84,6 +84,7 @@ def add_data_arguments(command: argparse.ArgumentParser) -> None:
         help="pairs over the model's context: stop, or leave them out and count them",
     )
     add("--limit", type=count, metavar="N", help="read at most N rows")
+    return data
 
 
 def add_column_arguments(group: Any) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import permutations, product
 from typing import Any
 
+from minirm.data.benchmarks import as_pair, benchmark
 from minirm.data.files import Row
 from minirm.data.messages import (
     as_text,
@@ -55,7 +56,7 @@ class Reading:
     """What one row was read as.
 
     Attributes:
-        format: in words, such as "HH transcripts".
+        format: in words, such as "HH transcripts", or a benchmark's name.
         pairs: one, or several where a row holds more than two answers.
         ties: couples of answers of a ranking that make no pair: ranked alike, or the same text.
     """
@@ -74,7 +75,8 @@ def read_row(
         row: its columns. ``prompt``, ``chosen`` and ``rejected``, each a string or a conversation
             (whole conversations need no prompt), or lists of answers; or ``prompt``, ``responses``
             and their ``scores`` (higher is better) or ``ranks`` (lower is). ``tools``, a list or
-            the JSON of one, goes with them; so does a ``system`` turn with ShareGPT's.
+            the JSON of one, goes with them; so does a ``system`` turn with ShareGPT's. Or the
+            columns of a public benchmark (``minirm.data.benchmarks.benchmark``).
         columns: of the names in ``FIELDS``, those that are called otherwise. ``margin``, and
             ``system`` in other formats than ShareGPT's, are used only where named here.
         origin: where the row comes from; its pairs repeat it.
@@ -89,6 +91,9 @@ def read_row(
     ([('Four.', 'Five.'), ('4', 'Five.')], 1)
     """
     columns = checked_columns(columns)
+    # Whoever names the columns of the texts says what the row is.
+    name = None if {"prompt", "responses", *_SIDES} & columns.keys() else benchmark(row)
+    row = as_pair(name, row) if name else row
     kind = _recognised(row, columns)
     prompt, ties = _cell(row, "prompt", columns), 0
     if kind == RANKINGS:
@@ -107,7 +112,7 @@ def read_row(
     tools, margin = as_tools(_cell(row, "tools", columns)), _margin(row, columns)
     texts = [three_parts(prompt, *couple, system=system) for couple in couples]
     pairs = [PreferencePair(*three, tools, margin, origin) for three in texts]
-    return Reading(kind, pairs, ties)
+    return Reading(name or kind, pairs, ties)
 
 
 def checked_columns(columns: Mapping[str, str] | None) -> Mapping[str, str]:
@@ -173,7 +178,8 @@ def _check_columns(row: Row, names: Mapping[str, str]) -> None:
         if name not in row:
             raise ValueError(
                 f"no column {name!r}; it has {sorted(row)}. Expected are prompt, chosen and "
-                "rejected, or prompt, responses and scores or ranks; see columns= (--columns)"
+                "rejected, or prompt, responses and scores or ranks, or the columns of a public "
+                "benchmark; see columns= (--columns)"
             )
         if row[name] is None:
             raise ValueError(f"the {field} is null")

@@ -6,6 +6,8 @@ Plain arrays in, plain floats out.
 from minirm.metrics.intervals import (
     accuracy_interval,
     bootstrap_interval,
+    cluster_interval,
+    difference_interval,
     t_interval,
     wilson_interval,
 )
@@ -26,6 +28,8 @@ __all__ = [
     "bootstrap_interval",
     "brier_score",
     "calibration_error",
+    "cluster_interval",
+    "difference_interval",
     "meaning_share",
     "normalised_margin",
     "opening_accuracies",

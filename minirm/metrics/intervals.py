@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 from scipy.special import stdtrit
@@ -103,6 +104,109 @@ def bootstrap_interval(
     means = data[rng.integers(0, len(data), (resamples, len(data)))].mean(axis=1)
     low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(low), float(high)
+
+
+def cluster_interval(
+    values: Sequence[float], units: Sequence[Any], confidence: float = 0.95
+) -> tuple[float, float]:
+    """The interval of a share in which cases with one unit (a prompt) count as one.
+
+    Where every case has a unit of its own, Wilson's. Else Student's t with G - 1 degrees of freedom
+    over the G units, for the ratio of their sums; where all units agree, and t has no spread to go
+    by, Wilson's as if each unit were one case.
+
+    Args:
+        values: [B], 1 for what is right, 0 for what is wrong, 0.5 for a tie.
+        units: [B], what tells the units apart.
+        confidence: in (0, 1).
+
+    >>> right = [1, 1, 1, 0, 1, 1, 0, 0, 1, 1]
+    >>> "{:.2f} to {:.2f}".format(*cluster_interval(right, list("abcdefghij")))
+    '0.40 to 0.89'
+    >>> "{:.2f} to {:.2f}".format(*cluster_interval(right, list("aabbccddee")))
+    '0.14 to 1.00'
+    """
+    data = _units(values)
+    mean, moves = float(data.mean()), _moves(data, units)
+    if len(moves) == len(data):
+        return wilson_interval(mean * len(data), len(data), confidence)
+    return moves_interval(mean, moves, confidence)
+
+
+def difference_interval(
+    differences: Sequence[float], units: Sequence[Any], confidence: float = 0.95
+) -> tuple[float, float]:
+    """The interval of the mean difference of two models' right answers to the same cases.
+
+    Student's t over units, as by ``cluster_interval``. Where no unit differs from another, as when
+    two models agree everywhere, it is as wide as the share of cases that they could differ in.
+
+    Args:
+        differences: [B], of one model's 1, 0.5 or 0 and the other's.
+        units: [B], what tells the units apart.
+        confidence: in (0, 1).
+
+    >>> print("{:.2f} to {:.2f}".format(*difference_interval([0.0] * 20, range(20))))
+    -0.16 to 0.16
+    """
+    data = _units(differences)
+    return moves_interval(float(data.mean()), _moves(data, units), confidence, difference=True)
+
+
+def moves_interval(
+    value: float, moves: np.ndarray, confidence: float = 0.95, *, difference: bool = False
+) -> tuple[float, float]:
+    """Student's t interval of a mean from how far each independent unit moves it.
+
+    Args:
+        value: the mean, or a weighted sum of means.
+        moves: [G] by how much each unit moves it from what it would be if the unit were average;
+            they add up to 0.
+        confidence: in (0, 1).
+        difference: the value is a difference of two shares, in [-1, 1]; else a share, in [0, 1].
+    """
+    n = len(moves)
+    if n < 2 or np.allclose(moves, 0):
+        ends = wilson_interval(min(1.0, abs(value)) * n, n, confidence)
+        if not difference or value > 0:
+            return ends
+        return -ends[1], -ends[0] if value < 0 else ends[1]
+    error = math.sqrt(n / (n - 1) * float(moves @ moves))
+    half = float(stdtrit(n - 1, 0.5 + confidence / 2)) * error
+    return max(-1.0 if difference else 0.0, value - half), min(1.0, value + half)
+
+
+def _moves(values: np.ndarray, units: Sequence[Any]) -> np.ndarray:
+    """By how much each unit moves the mean of the values: [G]."""
+    place = {unit: i for i, unit in enumerate(dict.fromkeys(units))}
+    member = [place[unit] for unit in units]
+    sums, sizes = np.bincount(member, values), np.bincount(member)
+    return (sums - values.mean() * sizes) / len(values)
+
+
+def linked(*keys: Sequence[Hashable | None]) -> list[int]:
+    """Numbers that are the same for cases that share a key, directly or by way of others.
+
+    Args:
+        keys: each [B]; None shares nothing.
+
+    >>> linked(["p", "p", "q", "r"], [None, "x", "x", None])
+    [0, 0, 0, 3]
+    """
+    parent = list(range(len(keys[0])))
+
+    def root(i: int) -> int:
+        while parent[i] != i:
+            parent[i] = i = parent[parent[i]]
+        return i
+
+    for column in keys:
+        first: dict[Hashable, int] = {}
+        for i, key in enumerate(column):
+            if key is not None:
+                a, b = sorted((root(first.setdefault(key, i)), root(i)))
+                parent[b] = a
+    return [root(i) for i in range(len(parent))]
 
 
 def _units(values: Sequence[float]) -> np.ndarray:

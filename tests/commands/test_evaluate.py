@@ -10,7 +10,8 @@ from scipy import stats
 from tiny import byte_tokenizer, llama3_tokenizer, qwen_tokenizer, tiny, tokenizer
 
 from minirm import ExplicitRM, GenerativeRM, ImplicitRM, accuracy, metrics
-from minirm.commands.evaluate import interval
+from minirm.metrics import cluster_interval as interval
+from minirm.metrics import difference_interval
 from minirm.pairs import TextFormat
 
 
@@ -58,7 +59,8 @@ def test_accuracy_has_its_interval_margins_and_calibration(here, capsys):
 
 def test_the_table_has_a_line_a_group_and_says_what_a_unit_is(here, capsys):
     assert call("evaluate", "rm", "--data", "pairs.jsonl", "--by", "kind") == 0
-    head, *body, last = capsys.readouterr().out.splitlines()
+    head, *lines = capsys.readouterr().out.splitlines()
+    body, last = lines[:3], lines[-1]
     assert head.split()[:2] == ["pairs", "accuracy"]
     assert head.split()[-3:] == ["normalised", "ECE", "Brier"]
     assert [line.split()[:2] for line in body] == [["all", "8"], ["a", "5"], ["b", "3"]]
@@ -259,3 +261,158 @@ def test_it_runs_on_real_pairs(name, here, data_dir, capsys):
     assert found["accuracy"] == 0.5  # a fresh implicit reward is 0 for everything
     assert 1 <= found["pairs"] <= 6
     assert not torch.tensor(found["margin"]).any()
+
+
+# --------------------------------------------------------------- baselines, benchmarks, two models
+
+
+def test_baselines_stand_beside_and_mark_what_they_reach(here, capsys):
+    rows = [{"prompt": f"{i} ", "chosen": "yes yes yes", "rejected": "no"} for i in range(6)]
+    write_rows("pairs.jsonl", rows)
+    write_rows("train.jsonl", [{"prompt": "Q ", "chosen": "yes", "rejected": "no"}])
+    found = evaluated(capsys, "rm", "--data", "pairs.jsonl", "--train", "train.jsonl")
+    ones = {"longest": 1, "shortest": 0, "unigram cues": 1, "TF-IDF": 1}
+    assert found["baselines"] == ones
+    assert call("evaluate", "rm", "--data", "pairs.jsonl", "--by", "prompt") == 0
+    head, first, *_, last = capsys.readouterr().out.splitlines()
+    assert {"longest", "shortest"} <= set(head.split())
+    assert first.split()[2].endswith("*")
+    assert last == "* a baseline, which reads no prompt, reaches as much"
+
+
+BEST_OF_4 = [
+    {"prompt": f"Q{i} ", "chosen": ["yes"], "rejected": ["no", "nope", "never"], "num_correct": 1,
+     "subset": subset, "id": str(i)}
+    for i, subset in enumerate(("Math", "Math", "Focus", "Focus"))
+]  # fmt: skip
+
+
+def test_a_benchmark_has_its_own_figures_also_beside_a_left_out_pair(here, capsys):
+    long = {**BEST_OF_4[0], "rejected": ["no", "nope", "never " * 200]}
+    write_rows("pairs.jsonl", [*BEST_OF_4, long])
+    found = evaluated(capsys, "rm", "--data", "pairs.jsonl", "--overlong", "drop")
+    own = found["benchmark"]
+    assert (own["name"], own["items"], own["left_out"]) == ("RewardBench 2", 4, 1)
+    rm = ExplicitRM.from_pretrained("rm")
+    values = []
+    for row in BEST_OF_4:
+        a, *b = rm.score([row["prompt"]] * 4, [*row["chosen"], *row["rejected"]]).tolist()
+        values.append(float(a > max(b)))
+    figures = {name: figure["value"] for name, figure in own["figures"].items()}
+    math, focus = np.mean(values[:2]), np.mean(values[2:])
+    assert figures == pytest.approx({"score": (math + focus) / 2, "Math": math, "Focus": focus})
+    # All answers are one word but "never" ... : the longest is shared by all four.
+    assert own["figures"]["score"]["baselines"]["longest"] == 0.25
+    assert call("evaluate", "rm", "--data", "pairs.jsonl", "--overlong", "drop") == 0
+    out, errors = capsys.readouterr()
+    assert "read as RewardBench 2" in errors
+    assert "items left out of RewardBench 2's figures, for want of a pair: 1" in out
+
+
+def test_rm_bench_prints_its_matrix(here, capsys):
+    sides = {"chosen": ["yes", "yes I must", "my view"], "rejected": ["no", "no I must", "never"]}
+    write_rows("pairs.jsonl", [{"prompt": f"{i} ", "domain": "chat", **sides} for i in range(2)])
+    ImplicitRM(tiny(), tokenizer()).save_pretrained("fresh")  # all rewards are 0
+    own = evaluated(capsys, "fresh", "--data", "pairs.jsonl")["benchmark"]
+    assert own["matrix"] == [[0.0] * 3] * 3
+    assert own["ties"] == 18
+    assert call("evaluate", "fresh", "--data", "pairs.jsonl") == 0
+    out = capsys.readouterr().out
+    assert "chosen below, rejected right  concise  detailed  markdown" in out
+    assert "18 comparisons are ties, which RM-Bench counts as wrong" in out
+
+
+def test_two_models_are_compared_pair_by_pair(here, capsys):
+    rows = distinct(ROWS)
+    write_rows("pairs.jsonl", rows)
+    ExplicitRM(tiny(seed=3), tokenizer()).save_pretrained("other")
+    found = evaluated(capsys, "rm", "other", "--data", "pairs.jsonl", "--by", "kind")
+    right = []
+    for name in ("rm", "other"):
+        a, b = rewards(ExplicitRM.from_pretrained(name), rows)
+        right.append(((a > b) + 0.5 * (a == b)).numpy())
+    gap = right[0] - right[1]
+    assert [m["accuracy"] for m in found["models"]] == [r.mean() for r in right]
+    own = found["comparison"]
+    assert own["accuracy"] == pytest.approx(gap.mean())
+    assert own["interval"] == pytest.approx(difference_interval(gap, range(8)))
+    assert (own["wins"], own["losses"]) == ((gap > 0).sum(), (gap < 0).sum())
+    assert own["wins"] + own["ties"] + own["losses"] == 8
+    assert {name: part["pairs"] for name, part in own["by"].items()} == {"a": 5, "b": 3}
+    swapped = evaluated(capsys, "other", "rm", "--data", "pairs.jsonl")["comparison"]
+    assert swapped["accuracy"] == -own["accuracy"]
+    assert (swapped["wins"], swapped["losses"]) == (own["losses"], own["wins"])
+    assert call("evaluate", "rm", "other", "--data", "pairs.jsonl") == 0
+    assert "rm - other" in capsys.readouterr().out
+
+
+def test_a_model_and_itself_differ_by_nothing_but_are_not_known_to_be_equal(here, capsys):
+    write_rows("pairs.jsonl", BEST_OF_4)
+    own = evaluated(capsys, "rm", "rm", "--data", "pairs.jsonl")["comparison"]
+    assert (own["accuracy"], own["wins"], own["losses"]) == (0, 0, 0)
+    low, high = own["interval"]
+    assert low == -high < 0
+    assert {figure["value"] for figure in own["benchmark"].values()} == {0}
+
+
+def test_a_reference_is_for_the_model_that_has_no_reward_of_its_own(here, capsys):
+    tiny(seed=1).save_pretrained("policy")
+    tokenizer().save_pretrained("policy")
+    run = ("rm", "policy", "--data", "pairs.jsonl", "--reference", "base")
+    assert [m["reward"] for m in evaluated(capsys, *run)["models"]] == ["explicit", "implicit"]
+    assert call("evaluate", "rm", "rm", "rm", "--data", "pairs.jsonl") == 2
+    assert "or two are compared; got 3" in capsys.readouterr().err
+
+
+def test_versions_of_one_item_are_one_unit(here, capsys):
+    rows = [{"prompt": f"Q{i} ", "chosen": f"yes {i}", "rejected": f"no {i}", "original": i // 2}
+            for i in range(8)]  # fmt: skip
+    write_rows("pairs.jsonl", rows)
+    found = evaluated(capsys, "rm", "--data", "pairs.jsonl", "--item", "original")
+    assert (found["pairs"], found["prompts"], found["units"]) == (8, 8, 4)
+    assert call("evaluate", "rm", "--data", "pairs.jsonl", "--item", "original") == 0
+    assert "of 4 items: the intervals count an item" in capsys.readouterr().out
+    write_rows("pairs.jsonl", [row | {"orig_index": row["original"]} for row in rows])
+    assert evaluated(capsys, "rm", "--data", "pairs.jsonl")["units"] == 4
+    assert call("evaluate", "rm", "--data", "pairs.jsonl", "--item", "nope") == 1
+    assert "--item nope: no such column; there are" in capsys.readouterr().err
+
+
+# ------------------------------------------------------------- refused before anything is scored
+
+GOOD = {"prompt": "Q ", "chosen": "yes", "rejected": "no"}
+REFUSED = {
+    "columns of nothing known": ([{"text": "x"}], "no column 'chosen'; it has ['text']"),
+    "a column that is missing": (
+        [{"input": "Q ", "output_1": "a", "output_2": "b"}],
+        "line 1: read as LLMBar: no column 'label'; it has ['input', 'output_1', 'output_2']",
+    ),
+    "several formats": (
+        [GOOD, GOOD | {"subset": "math-prm"}],
+        "mixes formats, so that no figure would be one benchmark's",
+    ),
+    "labels that contradict": (
+        [GOOD, GOOD | {"prompt": "R "}, {"prompt": "Q ", "chosen": "no", "rejected": "yes"}],
+        "line 3 prefers the answer that line 1 rejects, to the same prompt",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_bad_data_is_one_line_and_no_model_is_opened(case, here, capsys):
+    rows, complaint = REFUSED[case]
+    write_rows("pairs.jsonl", rows)
+    assert call("evaluate", "there is no such model", "--data", "pairs.jsonl") == 1
+    (line,) = (
+        x for x in capsys.readouterr().err.splitlines() if "read as" not in x or complaint in x
+    )
+    assert complaint in line
+
+
+def test_contradictory_pairs_are_left_out_on_demand(here, capsys):
+    write_rows("pairs.jsonl", REFUSED["labels that contradict"][0])
+    assert call("evaluate", "rm", "--data", "pairs.jsonl", "--bad-rows", "drop", "--json") == 0
+    out, errors = capsys.readouterr()
+    found = json.loads(out)
+    assert (found["pairs"], found["bad_rows"]) == (1, 2)
+    assert "left out 2 pairs whose labels contradict each other" in errors
