@@ -29,8 +29,8 @@ ZERO_AT_START = tuple(
 """Rewards that are 0 for every answer until they are trained."""
 
 FILES = (
-    "ladder", "agreement", "counterbalanced", "rare", "no-facts", "controls", "shuffled", "random",
-    "untrained", "no-softmax", "crossed-eos",
+    "ladder", "beside", "agreement", "counterbalanced", "rare", "no-facts", "controls", "shuffled",
+    "random", "untrained", "no-softmax", "crossed-eos",
 )  # fmt: skip
 WORLDS: Mapping[str, str] = {
     **dict.fromkeys(MAIN, "main world"),
