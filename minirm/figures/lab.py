@@ -1,0 +1,120 @@
+"""What the lab in the browser is made of: its engine, the weights that it loads, the words it uses.
+
+The engine is plain JavaScript, in ``js/lab``: the tiny language model forward and backward, the
+rewards, AdamW, the tokenizer, and the random numbers of Python and torch, so that a seed means there
+what it means here. Its parts are put one behind the other and have no imports, because a page that
+is opened as a file may not load modules.
+"""
+
+from __future__ import annotations
+
+import base64
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from minirm.experiments import grids, persona as experiment
+from minirm.figures.live import SCRIPTS
+from minirm.models.bases import load_base
+from minirm.worlds import opinions, persona
+
+PARTS = ("network.js", "layers.js", "random.js", "tokenizer.js", "judges.js", "study.js")
+"""The engine's files, in the order in which they stand."""
+BASE = "seed-0"
+SHARED = 20  # the openings of the share of meaning, the first of ``grids.ALL_OPENINGS``
+
+
+def engine() -> str:
+    """The engine's text."""
+    return "\n".join((SCRIPTS / "lab" / part).read_text("utf-8") for part in PARTS)
+
+
+def weights(model: Any) -> list[Tensor]:
+    """All weights of a GPT-NeoX in the order of the engine (``layout`` in ``js/lab/network.js``)."""
+    body = model.gpt_neox
+    parts: list[Any] = [body.embed_in.weight]
+    for layer in body.layers:
+        attention, mlp = layer.attention, layer.mlp
+        for part in (
+            layer.input_layernorm, attention.query_key_value, attention.dense,
+            layer.post_attention_layernorm, mlp.dense_h_to_4h, mlp.dense_4h_to_h,
+        ):  # fmt: skip
+            parts += [part.weight, part.bias]
+    last = body.final_layer_norm
+    return [*parts, last.weight, last.bias, model.get_output_embeddings().weight]
+
+
+@cache
+def half_weights(base: str = BASE) -> bytes:
+    """All weights of a bundled base in half precision, little-endian, one after the other."""
+    flat = torch.cat([weight.detach().flatten() for weight in weights(load_base(base)[0])])
+    return flat.numpy().astype("<f2").tobytes()
+
+
+def rounded_base(base: str = BASE) -> tuple[Any, Any]:
+    """A bundled base with its weights rounded to half precision, as the browser has it."""
+    model, tokenizer = load_base(base)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.copy_(weight.half().float())
+    return model, tokenizer
+
+
+def weights_script(base: str = BASE) -> str:
+    """The weights as a script, for a page that is opened as a file may load nothing else."""
+    text = base64.b64encode(half_weights(base)).decode("ascii")
+    return f'window.minirmLabWeights = "{text}";\n'
+
+
+@cache
+def world() -> dict[str, Any]:
+    """Words, tokens and sizes that the engine needs; JSON."""
+    model, tokenizer = load_base(BASE)
+    vocabulary = tokenizer.get_vocab()
+    symbols = {b: s for s, b in _byte_symbols().items()}
+    spelt = {symbol for symbol in symbols.values()}
+    special = {name: vocabulary[name] for name in opinions.SPECIALS}
+    pieces = {
+        tokenizer.decode([i]): i for t, i in vocabulary.items() if t not in spelt and t not in special
+    }
+    config = model.config
+    return {
+        "shape": {
+            "vocabulary": config.vocab_size, "width": config.hidden_size,
+            "layers": config.num_hidden_layers, "heads": config.num_attention_heads,
+            "inner": config.intermediate_size,
+        },
+        "tokens": {
+            "pieces": pieces,
+            "bytes": [vocabulary[symbols[byte]] for byte in range(256)],
+            "special": special,
+        },
+        "question": opinions.QUESTIONS[0],
+        "verbs": opinions.POSITIVE_VERBS, "objects": opinions.OBJECTS, "adverbs": opinions.ADVERBS,
+        "chosen": {"prefixes": persona.CHOSEN.prefixes, "phrases": persona.CHOSEN.phrases},
+        "rejected": {"prefixes": persona.REJECTED.prefixes, "phrases": persona.REJECTED.phrases},
+        "openings": grids.ALL_OPENINGS, "shareOpenings": SHARED,
+        "heldYes": persona.HELD_YES, "heldNo": persona.HELD_NO,
+        "heldOut": [
+            {"text": phrase, "right": right}
+            for phrase, right in zip(grids.PHRASES, grids.RIGHT, strict=True)
+        ],
+        "run": {
+            "lr": experiment.Run.lr, "beta": experiment.Run.beta, "epochs": experiment.Run.epochs,
+            "batch": experiment.Run.batch_size,
+        },
+    }  # fmt: skip
+
+
+def _byte_symbols() -> dict[str, int]:
+    """The printable symbol that stands for each byte in the tokenizer's file."""
+    from tokenizers import pre_tokenizers
+
+    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    others = [byte for byte in range(256) if byte not in printable]
+    symbols = {chr(byte): byte for byte in printable}
+    symbols |= {chr(256 + place): byte for place, byte in enumerate(others)}
+    assert symbols.keys() == set(pre_tokenizers.ByteLevel.alphabet())
+    return symbols
