@@ -9,10 +9,12 @@ is opened as a file may not load modules.
 from __future__ import annotations
 
 import base64
+import sys
 from functools import cache
 from typing import Any
 
 import torch
+from tokenizers import Regex, pre_tokenizers
 from torch import Tensor
 
 from minirm.experiments import grids, persona as experiment
@@ -31,8 +33,13 @@ def engine() -> str:
     return "\n".join((SCRIPTS / "lab" / part).read_text("utf-8") for part in PARTS)
 
 
-def weights(model: Any) -> list[Tensor]:
-    """All weights of a GPT-NeoX in the order of the engine (``layout`` in ``js/lab/network.js``)."""
+def weights(model: Any, *, unembedding: bool = True) -> list[Tensor]:
+    """A GPT-NeoX's weights in the order of the engine (``layout`` in ``js/lab/network.js``).
+
+    Args:
+        model: a causal LM, or a classifier on its body.
+        unembedding: whether it has one; a classifier has not.
+    """
     body = model.gpt_neox
     parts: list[Any] = [body.embed_in.weight]
     for layer in body.layers:
@@ -43,7 +50,8 @@ def weights(model: Any) -> list[Tensor]:
         ):  # fmt: skip
             parts += [part.weight, part.bias]
     last = body.final_layer_norm
-    return [*parts, last.weight, last.bias, model.get_output_embeddings().weight]
+    parts += [last.weight, last.bias]
+    return parts + ([model.get_output_embeddings().weight] if unembedding else [])
 
 
 @cache
@@ -90,6 +98,7 @@ def world() -> dict[str, Any]:
             "pieces": pieces,
             "bytes": [vocabulary[symbols[byte]] for byte in range(256)],
             "special": special,
+            **character_classes(),
         },
         "question": opinions.QUESTIONS[0],
         "verbs": opinions.POSITIVE_VERBS, "objects": opinions.OBJECTS, "adverbs": opinions.ADVERBS,
@@ -108,10 +117,32 @@ def world() -> dict[str, Any]:
     }  # fmt: skip
 
 
+def character_classes() -> dict[str, str]:
+    r"""What the tokenizer takes for a letter and for a mark, as ranges of JavaScript classes.
+
+    Browsers know newer editions of Unicode than the tokenizer does, and each its own. Nor is the
+    one class the other's complement: superscripts such as ² are in both ``\w`` and ``[^\w\s]``.
+
+    Returns:
+        "letters", what ``\w`` matches, and "unmarked", what ``[^\w\s]`` does not.
+    """
+    known = (*range(0xD800), *range(0xE000, 0x40000), *range(0xE0000, 0xE1000))  # else: no letter
+    text = "".join(map(chr, known))
+    runs = {
+        "letters": pre_tokenizers.Split(Regex(r"\w+"), "removed", invert=True),
+        "unmarked": pre_tokenizers.Split(Regex(r"[^\w\s]+"), "removed"),
+    }
+    return {
+        name: "".join(
+            f"\\u{{{ord(run[0]):x}}}-\\u{{{ord(run[-1]):x}}}"
+            for run, _ in split.pre_tokenize_str(text)
+        )
+        for name, split in runs.items()
+    }
+
+
 def _byte_symbols() -> dict[str, int]:
     """The printable symbol that stands for each byte in the tokenizer's file."""
-    from tokenizers import pre_tokenizers
-
     printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
     others = [byte for byte in range(256) if byte not in printable]
     symbols = {chr(byte): byte for byte in printable}

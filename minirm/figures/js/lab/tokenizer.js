@@ -1,15 +1,16 @@
 // The small world's tokenizer: a known piece is one token, anything else is spelt in bytes.
 
-// A word or a run of punctuation with the space after it, or one blank. Python's regular expressions
-// and JavaScript's differ in what they call a letter and a blank, so both are spelt out.
-const LETTER = "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}";
-const BLANK = "\\p{White_Space}";
-const PIECE = new RegExp(`[${LETTER}]+ ?|[^${LETTER}${BLANK}]+ ?|[${BLANK}]`, "gu");
 const SPECIAL = /(<pad>|<bos>|<eos>)/;
 
 class Tokenizer {
-  /** pieces: the text of every token that is more than one byte; bytes: the id of each byte. */
-  constructor({ pieces, bytes, special }) {
+  /**
+   * pieces: the text of every token that is more than one byte. bytes: the id of each byte.
+   * letters, unmarked: what Python's tokenizer calls a letter, and what it calls a letter or a blank,
+   * as ranges; every browser has its own idea of them.
+   */
+  constructor({ pieces, bytes, special, letters, unmarked }) {
+    // A word or a run of punctuation, with the space after it, or one blank.
+    this.piece = new RegExp(`[${letters}]+ ?|[^${unmarked}]+ ?|\\p{White_Space}`, "gu");
     this.pieces = new Map(Object.entries(pieces));
     this.bytes = bytes;
     this.special = new Map(Object.entries(special));
@@ -20,9 +21,9 @@ class Tokenizer {
   }
 
   ids(text) {
-    if (!text.isWellFormed?.() && /\p{Surrogate}/u.test(text)) throw new Error("half a character");
+    if (/\p{Surrogate}/u.test(text)) throw new Error("half a character");
     return text.split(SPECIAL).flatMap((part) =>
-      this.special.has(part) ? [this.special.get(part)] : (part.match(PIECE) ?? []).flatMap((piece) =>
+      this.special.has(part) ? [this.special.get(part)] : (part.match(this.piece) ?? []).flatMap((piece) =>
         this.pieces.has(piece) ? [this.pieces.get(piece)]
           : [...new TextEncoder().encode(piece)].map((byte) => this.bytes[byte])));
   }
