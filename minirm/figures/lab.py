@@ -9,28 +9,85 @@ is opened as a file may not load modules.
 from __future__ import annotations
 
 import base64
+import json
 import sys
+from collections.abc import Mapping
+from dataclasses import asdict
 from functools import cache
 from typing import Any
 
 import torch
+import traitlets
+from matplotlib.figure import Figure
 from tokenizers import Regex, pre_tokenizers
 from torch import Tensor
 
-from minirm.experiments import grids, persona as experiment
-from minirm.figures.live import SCRIPTS
+from minirm.experiments import grids
+from minirm.experiments import persona as experiment
+from minirm.experiments.designs import DESIGNS
+from minirm.figures.live import SCRIPTS, LiveFigure
 from minirm.models.bases import load_base
 from minirm.worlds import opinions, persona
 
 PARTS = ("network.js", "layers.js", "random.js", "tokenizer.js", "judges.js", "study.js")
 """The engine's files, in the order in which they stand."""
+WORKER = "worker.js"
+PANELS = ("setup.js", "progress.js", "asking.js", "tasks.js")
+"""What the page itself is put together from, before ``js/lab.js``."""
+PRESETS = {
+    "paper": "the paper’s design",
+    "one prefix": "one prefix on both sides",
+    "all prefixes": "all prefixes on both sides",
+    "agreement .75": "prefix agreement 75 %",
+}
+"""The designs that stand on buttons, by their names in ``DESIGNS``."""
+SCRIPT = "_static/lab-weights.js"
+"""Where a page of the built book finds the weights (``book/_ext/lab_weights.py``)."""
 BASE = "seed-0"
 SHARED = 20  # the openings of the share of meaning, the first of ``grids.ALL_OPENINGS``
 
 
 def engine() -> str:
     """The engine's text."""
-    return "\n".join((SCRIPTS / "lab" / part).read_text("utf-8") for part in PARTS)
+    return "\n".join(map(_read, PARTS))
+
+
+def _read(part: str) -> str:
+    return (SCRIPTS / "lab" / part).read_text("utf-8")
+
+
+class Lab(LiveFigure):
+    """Judges that the reader trains and asks: in the built book, or under a kernel as a widget.
+
+    Args:
+        picture: the still picture, a matplotlib figure; it is closed.
+        alt: what it shows, in words.
+        state: the set-up to start from, under a kernel; in the page the address has it.
+        base: a bundled base; the built book carries the weights of "seed-0" alone.
+    """
+
+    module = "lab.js"
+    marked = "lab"
+    weights = traitlets.Bytes().tag(sync=True)
+
+    def __init__(
+        self,
+        *,
+        picture: Figure,
+        alt: str,
+        state: Mapping[str, Any] | None = None,
+        base: str = BASE,
+    ) -> None:
+        data = {"world": world(), "script": SCRIPT}
+        super().__init__(data, picture=picture, alt=alt, state=state)
+        self.weights = half_weights(base)
+
+    @classmethod
+    def script(cls) -> str:
+        inner = json.dumps("\n".join((engine(), _read(WORKER)))).replace("<", "\\u003c")
+        panels = (_read(part) for part in PANELS)
+        common, own = ((SCRIPTS / part).read_text("utf-8") for part in ("common.js", cls.module))
+        return "\n".join((common, f"const ENGINE = {inner};", *panels, own))
 
 
 def weights(model: Any, *, unembedding: bool = True) -> list[Tensor]:
@@ -102,8 +159,9 @@ def world() -> dict[str, Any]:
         },
         "question": opinions.QUESTIONS[0],
         "verbs": opinions.POSITIVE_VERBS, "objects": opinions.OBJECTS, "adverbs": opinions.ADVERBS,
-        "chosen": {"prefixes": persona.CHOSEN.prefixes, "phrases": persona.CHOSEN.phrases},
-        "rejected": {"prefixes": persona.REJECTED.prefixes, "phrases": persona.REJECTED.phrases},
+        "chosen": asdict(persona.CHOSEN), "rejected": asdict(persona.REJECTED),
+        "presets": [{"label": label, **_wordings(name)} for name, label in PRESETS.items()],
+        "yes": opinions.YES, "no": opinions.NO,
         "openings": grids.ALL_OPENINGS, "shareOpenings": SHARED,
         "heldYes": persona.HELD_YES, "heldNo": persona.HELD_NO,
         "heldOut": [
@@ -115,6 +173,12 @@ def world() -> dict[str, Any]:
             "batch": experiment.Run.batch_size,
         },
     }  # fmt: skip
+
+
+def _wordings(design: str) -> dict[str, Any]:
+    found = DESIGNS[design]
+    sides = {"chosen": asdict(found.chosen), "rejected": asdict(found.rejected)}
+    return {**sides, "agreement": found.agreement}
 
 
 def character_classes() -> dict[str, str]:
