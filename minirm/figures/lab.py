@@ -142,7 +142,9 @@ def world() -> dict[str, Any]:
     spelt = {symbol for symbol in symbols.values()}
     special = {name: vocabulary[name] for name in opinions.SPECIALS}
     pieces = {
-        tokenizer.decode([i]): i for t, i in vocabulary.items() if t not in spelt and t not in special
+        tokenizer.decode([i]): i
+        for t, i in vocabulary.items()
+        if t not in spelt and t not in special
     }
     config = model.config
     return {

@@ -74,11 +74,10 @@ function render({ model, el }) {
     if (status.textContent !== said) status.textContent = said;
   }
 
-  function changed() {
+  function changed(byHand = true) {
     if (inPage) {
-      const hash = toHash(setup, paper);
-      link.href = `#${hash}`;
-      history.replaceState(null, "", `#${hash}`);
+      link.href = `#${toHash(setup, paper)}`;
+      if (byHand) history.replaceState(null, "", link.hash);
     } else {
       model.set("state", setup);
       model.save_changes();
@@ -147,11 +146,16 @@ function render({ model, el }) {
   const worker = startWorker((message) => hear[message.kind](message));
   form.set(setup);
   enter("loading");
-  changed();
+  changed(false);
   show();
   loadWeights(model).then((weights) => post({ kind: "begin", world, weights }))
     .catch((error) => enter("failed", `The lab cannot start: ${error.message}.`));
-  const moved = () => { setup = fromHash(location.hash, paper); form.set(setup); changed(); };
+  const moved = () => { // a link to another set-up, not to a heading
+    if (!location.hash.startsWith("#lab:")) return;
+    setup = fromHash(location.hash, paper);
+    form.set(setup);
+    changed(false);
+  };
   if (inPage) window.addEventListener("hashchange", moved);
   const resized = new ResizeObserver(() => show());
   resized.observe(root);

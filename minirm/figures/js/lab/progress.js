@@ -56,9 +56,10 @@ function inWords(record, measure) {
 /** A row a number, a column a judge. */
 function table(record, perEpoch) {
   const judges = Object.keys(record);
-  const row = (label, show) => html("tr", {}, html("th", { scope: "row" }, label),
-    ...judges.map((reward) => html("td", {}, show(record[reward]))));
-  const latest = (name) => ({ measured }) => (measured.length ? percent(lastOf(measured)[name]) : "–");
+  const row = (label, show, value) => html("tr", {}, html("th", { scope: "row" }, label),
+    ...judges.map((reward) => html("td", { "data-number": `${reward}: ${label}`, "data-exact": String(value(record[reward])) },
+      Number.isNaN(value(record[reward])) ? "–" : show(value(record[reward])))));
+  const latest = (list, name) => (list.length ? lastOf(list)[name] : NaN);
   const head = judges.map((reward) => html("th", { scope: "col" },
     svg("svg", { viewBox: "-6 -6 12 12", "aria-hidden": "true" },
       svg("path", { d: SHAPES[STYLES[reward][2]], fill: STYLES[reward][0] })), ` ${LABELS[reward]}`));
@@ -66,10 +67,10 @@ function table(record, perEpoch) {
     html("caption", {}, "The judges now"),
     html("thead", {}, html("tr", {}, html("td"), ...head)),
     html("tbody", {},
-      row("steps", ({ steps }) => steps.length),
-      row("loss", ({ steps }) => (steps.length ? pretty(lastOf(steps).loss) : "–")),
-      row("right in training (last epoch)", (judge) => percent(trained(judge, perEpoch))),
-      ...Object.entries(MEASURES).map(([name, label]) => row(label, latest(name)))));
+      row("steps", String, ({ steps }) => steps.length),
+      row("loss", pretty, ({ steps }) => latest(steps, "loss")),
+      row("right in training (last epoch)", percent, (judge) => trained(judge, perEpoch)),
+      ...Object.entries(MEASURES).map(([name, label]) => row(label, percent, ({ measured }) => latest(measured, name)))));
 }
 
 /** What each reward follows: the four parts of its variance. */

@@ -23,7 +23,7 @@ function toHash(setup, paper) {
   const fields = new URLSearchParams();
   for (const [side, kind] of LISTS)
     if (String(setup[side][kind]) !== String(paper[side][kind]))
-      fields.set(`${side}-${kind}`, setup[side][kind].map((line) => line || NONE).join("|"));
+      fields.set(`${side}-${kind}`, setup[side][kind].map((line) => line || NONE).join("\n"));
   if (String(setup.rewards) !== String(paper.rewards)) fields.set("rewards", setup.rewards.join("|"));
   for (const name of ["agreement", "questions", "epochs", "lr", "beta", "seed"])
     if (setup[name] !== paper[name]) fields.set(name, setup[name]);
@@ -36,7 +36,7 @@ function fromHash(hash, paper) {
   if (!hash.startsWith("#lab:")) return found;
   const fields = new URLSearchParams(hash.slice(5));
   for (const [side, kind] of LISTS) {
-    const lines = fields.get(`${side}-${kind}`)?.split("|").filter(Boolean);
+    const lines = fields.get(`${side}-${kind}`)?.split("\n").filter(Boolean);
     if (lines?.length) found[side] = { ...found[side], [kind]: lines.map((line) => (line === NONE ? "" : line)) };
   }
   const rewards = fields.get("rewards")?.split("|").filter((name) => name in LABELS);
