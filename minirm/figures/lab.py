@@ -1,16 +1,15 @@
 """What the lab in the browser is made of: its engine, the weights that it loads, the words it uses.
 
 The engine is plain JavaScript, in ``js/lab``: the tiny language model forward and backward, the
-rewards, AdamW, the tokenizer, and the random numbers of Python and torch, so that a seed means there
-what it means here. Its parts are put one behind the other and have no imports, because a page that
-is opened as a file may not load modules.
+rewards, AdamW, the tokenizer, and the random numbers of Python and torch, so that a seed means
+there what it means here. Its parts are put one behind the other and have no imports, because a page
+that is opened as a file may not load modules.
 """
 
 from __future__ import annotations
 
 import base64
 import json
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cache
@@ -139,13 +138,9 @@ def world() -> dict[str, Any]:
     model, tokenizer = load_base(BASE)
     vocabulary = tokenizer.get_vocab()
     symbols = {b: s for s, b in _byte_symbols().items()}
-    spelt = {symbol for symbol in symbols.values()}
+    alone = {*symbols.values(), *opinions.SPECIALS}
     special = {name: vocabulary[name] for name in opinions.SPECIALS}
-    pieces = {
-        tokenizer.decode([i]): i
-        for t, i in vocabulary.items()
-        if t not in spelt and t not in special
-    }
+    pieces = {tokenizer.decode([i]): i for t, i in vocabulary.items() if t not in alone}
     config = model.config
     return {
         "shape": {

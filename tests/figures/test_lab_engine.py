@@ -167,7 +167,8 @@ def test_a_seed_means_the_same_run(
     found = ask(
         """([seed, agreements, n]) => {
             const {train, test} = worldQuestions(world, seed);
-            const pairs = agreements.map(agreement => trainingPairs(train, seed, {...world, agreement}));
+            const pairs = agreements.map(
+                agreement => trainingPairs(train, seed, {...world, agreement}));
             const lists = pairs.map(some => some.map(p => [p.prompt, p.chosen, p.rejected]));
             const costs = encoded(lists[1].slice(0, n)).map(costOf);
             const batches = [0, 1, 5].map(epoch => epochBatches(costs, 8, seed, epoch));

@@ -1,8 +1,8 @@
 """The lab as a page, opened as a file with the network blocked.
 
 Guaranteed: it trains, stops, goes on and starts again; what it shows is what the library computes
-for the same set-up; the address holds the set-up; typed answers are judged; it is worked by keyboard,
-fits a phone, and gives way to its still picture where there is no JavaScript and on paper.
+for the same set-up; the address holds it; typed answers are judged; it is worked by keyboard, fits
+a phone, and gives way to its still picture where there is no JavaScript and on paper.
 """
 
 from __future__ import annotations
@@ -139,7 +139,8 @@ def test_the_address_holds_the_set_up(visit: Callable[..., Any]) -> None:
     page.fill("[data-control=seed]", "7")
     address = page.evaluate("location.hash")
     again = visit(address)
-    read = "fields => fields.map(f => [f.dataset.control, f.type === 'checkbox' ? f.checked : f.value])"
+    value = "f.type === 'checkbox' ? f.checked : f.value"
+    read = f"fields => fields.map(f => [f.dataset.control, {value}])"
     where = ".minirm-lab > .minirm-controls [data-control]"
     first, second = (p.locator(where).evaluate_all(read) for p in (page, again))
     lines = dict(map(tuple, second))["chosen-prefixes"].split("\n")
@@ -185,10 +186,8 @@ def test_typed_answers_are_judged(visit: Callable[..., Any]) -> None:
     a, b = judge.score([prompt] * 2, answers).tolist()
     verdict = page.locator(".minirm-lab-ask .minirm-verdict")
     ahead = f"The explicit judge prefers {'A' if a > b else 'B'}, by {abs(a - b):.3g}"
-    page.wait_for_function(
-        "words => document.querySelector('.minirm-lab-ask .minirm-verdict').textContent.startsWith(words)",
-        arg=ahead,
-    )
+    told = "document.querySelector('.minirm-lab-ask .minirm-verdict').textContent"
+    page.wait_for_function(f"words => {told}.startsWith(words)", arg=ahead)
     assert verdict.get_attribute("aria-live") == "polite"
     assert "implicit judge: a tie" in verdict.text_content()
     page.fill("[data-control=ask-a]", "é" * 200)
