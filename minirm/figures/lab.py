@@ -146,7 +146,7 @@ def world() -> dict[str, Any]:
         "shape": {
             "vocabulary": config.vocab_size, "width": config.hidden_size,
             "layers": config.num_hidden_layers, "heads": config.num_attention_heads,
-            "inner": config.intermediate_size,
+            "inner": config.intermediate_size, "context": config.max_position_embeddings,
         },
         "tokens": {
             "pieces": pieces,

@@ -173,6 +173,22 @@ def test_presets_fill_in_the_form(visit: Callable[..., Any]) -> None:
     assert "no phrase" in page.locator(".minirm-lab-status").text_content()
 
 
+def test_training_answers_that_cannot_be_used_are_named(visit: Callable[..., Any]) -> None:
+    page = visit()
+    said = "document.querySelector('.minirm-lab-status').textContent"
+    for side in ("chosen", "rejected"):
+        page.fill(f"[data-control={side}-prefixes]", "(none)")
+        page.fill(f"[data-control={side}-phrases]", "maybe")
+    page.click("[data-act=Train]")
+    page.wait_for_function(f"{said}.includes('“maybe” is both')")
+    page.fill("[data-control=chosen-phrases]", "é" * 200)
+    page.click("[data-act=Train]")
+    page.wait_for_function(f"{said}.includes('too long')")
+    page.fill("[data-control=chosen-phrases]", "certainly")
+    page.click("[data-act=Train]")
+    reaches(page, "over")
+
+
 def test_typed_answers_are_judged(visit: Callable[..., Any]) -> None:
     from minirm.figures import lab
 

@@ -7,7 +7,7 @@ function startWorker(hear) {
   const address = URL.createObjectURL(new Blob([served], { type: "text/javascript" }));
   const worker = new Worker(address);
   worker.onmessage = ({ data }) => hear(data);
-  worker.onerror = (event) => hear({ kind: "failed", text: event.message || "the worker did not start" });
+  worker.onerror = (event) => hear({ kind: "broken", text: event.message || "the worker did not start" });
   return worker;
 }
 
@@ -25,7 +25,8 @@ async function loadWeights(model) {
 function render({ model, el }) {
   const { world } = model.get("data"), paper = paperSetup(world), inPage = !model.get("weights");
   let setup = inPage ? fromHash(location.hash, paper) : { ...paper, ...model.get("state") };
-  let record = {}, total = 0, perEpoch = 1, phase = "loading", asked = null, measure = "paraphrase", questions = 0;
+  let record = {}, total = 0, perEpoch = 1, questions = 0, over = false, asked = null; // of the run
+  let phase = "loading", measure = "paraphrase";
   const post = (message) => worker.postMessage(message);
 
   // ---- the parts of the page
@@ -49,7 +50,7 @@ function render({ model, el }) {
   const stage = html("div", { class: "minirm-stage" });
   const verdict = spoken();
   const asking = askingPanel(world, (prompt, answers) => post({ kind: "ask", id: answers, prompt, answers }));
-  const tasks = taskList(() => ({ world, setup: trainedSetup, record, over: phase === "over", perEpoch, asked }));
+  const tasks = taskList(() => ({ world, setup: trainedSetup, record, over, perEpoch, asked }));
   let trainedSetup = setup;
   const root = html("div", { class: "minirm-figure minirm-lab" }, presets, form.form,
     html("div", { class: "minirm-presets minirm-lab-buttons", role: "group", "aria-label": "Training" }, ...Object.values(buttons)),
@@ -93,7 +94,7 @@ function render({ model, el }) {
     if (fault) return enter(phase === "loading" ? "ready" : phase, fault);
     trainedSetup = structuredClone(setup);
     record = newRecord(setup.rewards);
-    asked = null;
+    [asked, over] = [null, false];
     enter(go ? "training" : "ready");
     post({ kind: "prepare", setup: trainedSetup });
     if (go) post({ kind: "go" });
@@ -125,11 +126,12 @@ function render({ model, el }) {
       }
       show();
     },
-    over() { enter("over"); show(); tell(); },
+    over() { over = true; enter("over"); },
     stopped() { enter("stopped"); },
     answered(message) { asked = { ...message, answers: message.id, phrases: [...world.yes, ...world.no] }; asking.show(message); },
     unanswered({ text: words }) { asking.say(`${words[0].toUpperCase()}${words.slice(1)}.`); },
-    failed({ text: words }) { enter(words.includes("worker") ? "failed" : "over", `It stopped: ${words}.`); },
+    failed({ text: words }) { enter("ready", `It stopped: ${words}.`); },
+    broken({ text: words }) { enter("failed", `The lab cannot go on: ${words}.`); },
   };
 
   function tell() {

@@ -7,14 +7,21 @@ const QUESTIONS = 4; // that are asked while a judge is trained: every opening w
 
 function serve(post) {
   let world, tokenizer, base, run = null, turn = 0;
-  const encode = (prompt, answer) => tokenizer.encode(prompt, answer);
+  const encode = (prompt, answer) => {
+    const text = tokenizer.encode(prompt, answer), length = text.prompt.length + text.response.length;
+    if (length > world.shape.context) throw new Error(`“${answer}” is too long: with its question it has ${length} tokens`);
+    return text;
+  };
   const pause = () => new Promise((done) => setTimeout(done)); // lets a message in
   const due = (step) => step === run.total || step % (step < 10 ? 5 : 10) === 0;
 
   function draw({ rewards, chosen, rejected, agreement, questions, epochs, lr, beta, seed }) {
+    run = null;
     const { train, test } = worldQuestions(world, seed);
     const worded = trainingPairs(train.slice(0, questions), seed, { chosen, rejected, agreement });
     const pairs = worded.map((p) => ({ chosen: encode(p.prompt, p.chosen), rejected: encode(p.prompt, p.rejected) }));
+    const alike = worded.find((pair) => pair.chosen === pair.rejected);
+    if (alike) throw new Error(`“${alike.chosen}” is both the chosen and the rejected answer to a question`);
     const judges = rewards.map((reward) => new Judge(world.shape, base, { reward, lr, beta, seed }));
     const perEpoch = Math.ceil(pairs.length / world.run.batch);
     run = {
@@ -51,7 +58,7 @@ function serve(post) {
 
   async function loop() {
     const mine = ++turn; // whoever calls again, or stops, ends this loop
-    while (turn === mine) {
+    while (run && turn === mine) {
       if (due(run.step) && run.measuredAt < run.step) await measure(run.judges, mine);
       if (turn !== mine) return;
       if (run.step >= run.total) return post({ kind: "over" });
@@ -62,11 +69,7 @@ function serve(post) {
 
   function verdict({ id, prompt, answers }) {
     if (!run) return;
-    const texts = answers.map((answer) => {
-      const text = encode(prompt, answer);
-      if (text.prompt.length + text.response.length > 256) throw new Error("question and answer are too long for this model");
-      return text;
-    });
+    const texts = answers.map((answer) => encode(prompt, answer));
     const judges = run.judges.map((judge) => ({ reward: judge.reward, beta: judge.beta, parts: judge.parts(texts) }));
     const tokens = texts.map(({ response }) => response.map((token) => tokenizer.show(token)));
     post({ kind: "answered", id, step: run.step, tokens, judges });
