@@ -47,7 +47,8 @@ function render({ model, el }) {
   const examples = html("details", {}, html("summary", {}, "The first training pairs"), html("div"));
   const picker = html("select", { "data-control": "measure", change: () => { measure = picker.value; show(); } },
     ...Object.entries(MEASURES).map(([name, label]) => html("option", { value: name }, label)));
-  const stage = html("div", { class: "minirm-stage" });
+  const stage = html("div", { class: "minirm-stage" }), bars = html("div");
+  const numbers = table(record, 1);
   const verdict = spoken();
   const asking = askingPanel(world, (prompt, answers) => post({ kind: "ask", id: answers, prompt, answers }));
   const tasks = taskList(() => ({ world, setup: trainedSetup, record, over, perEpoch, asked }));
@@ -55,7 +56,7 @@ function render({ model, el }) {
   const root = html("div", { class: "minirm-figure minirm-lab" }, presets, form.form,
     html("div", { class: "minirm-presets minirm-lab-buttons", role: "group", "aria-label": "Training" }, ...Object.values(buttons)),
     bar, status, html("p", {}, "To send to others: ", link), examples,
-    html("label", { class: "minirm-lab-picker" }, "The picture shows the ", picker), stage, verdict, asking.panel, tasks);
+    html("label", { class: "minirm-lab-picker" }, "The picture shows the ", picker), stage, numbers, bars, verdict, asking.panel, tasks);
   if (!el.closest(".minirm-live")) el.classList.add("minirm-live");
   el.append(root);
 
@@ -142,7 +143,9 @@ function render({ model, el }) {
 
   function show() {
     const width = Math.round(Math.min(700, Math.max(290, stage.clientWidth || 620)));
-    stage.replaceChildren(curve(record, measure, Math.max(1, total), width), table(record, perEpoch), shareBars(record, width));
+    renew(numbers, table(record, perEpoch));
+    stage.replaceChildren(curve(record, measure, Math.max(1, total), width));
+    bars.replaceChildren(shareBars(record, width));
   }
 
   const worker = startWorker((message) => hear[message.kind](message));

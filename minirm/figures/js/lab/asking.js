@@ -17,7 +17,7 @@ function askingPanel(world, ask) {
   const swap = html("button", { type: "button", click: () => { [a.value, b.value] = [b.value, a.value]; send(); } }, "Exchange A and B");
   const verdict = spoken();
   const stage = html("div", { class: "minirm-answers" });
-  const panel = html("section", { class: "minirm-lab-ask" }, html("h4", {}, "Ask them yourself"),
+  const panel = html("section", { class: "minirm-lab-ask" }, html("h3", {}, "Ask them yourself"),
     html("div", { class: "minirm-controls" }, promptLabel, aLabel, bLabel), html("div", { class: "minirm-presets" }, swap),
     stage, verdict);
 

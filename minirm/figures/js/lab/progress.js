@@ -73,6 +73,17 @@ function table(record, perEpoch) {
       ...Object.entries(MEASURES).map(([name, label]) => row(label, percent, ({ measured }) => latest(measured, name)))));
 }
 
+/** Puts the numbers of a new table into the old one, so that whoever reads it keeps the place. */
+function renew(old, fresh) {
+  const [before, after] = [old, fresh].map((one) => [...one.querySelectorAll("[data-number]")]);
+  const names = (cells) => cells.map((cell) => cell.dataset.number).join();
+  if (!before.length || names(before) !== names(after)) return old.replaceChildren(...fresh.childNodes);
+  before.forEach((cell, i) => {
+    if (cell.textContent !== after[i].textContent) cell.textContent = after[i].textContent;
+    cell.dataset.exact = after[i].dataset.exact;
+  });
+}
+
 /** What each reward follows: the four parts of its variance. */
 function shareBars(record, width) {
   const bars = Object.entries(record).filter(([, { measured }]) => measured.length && Number.isFinite(lastOf(measured).meaning))

@@ -62,7 +62,7 @@ const TASKS = [
 
 /** The exercises as a list; the check of each is pressed by the reader. state() is what they look at. */
 function taskList(state) {
-  return html("section", { class: "minirm-lab-tasks" }, html("h4", {}, "Check the four exercises"),
+  return html("section", { class: "minirm-lab-tasks" }, html("h3", {}, "Check the four exercises"),
     html("ol", {}, ...TASKS.map(({ title, check }) => {
       const told = spoken();
       const look = () => {
