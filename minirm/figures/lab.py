@@ -16,7 +16,6 @@ from functools import cache
 from typing import Any
 
 import torch
-import traitlets
 from matplotlib.figure import Figure
 from tokenizers import Regex, pre_tokenizers
 from torch import Tensor
@@ -67,8 +66,6 @@ class Lab(LiveFigure):
 
     module = "lab.js"
     marked = "lab"
-    weights = traitlets.Bytes().tag(sync=True)
-
     def __init__(
         self,
         *,
@@ -79,7 +76,13 @@ class Lab(LiveFigure):
     ) -> None:
         data = {"world": world(), "script": SCRIPT}
         super().__init__(data, picture=picture, alt=alt, state=state)
-        self.weights = half_weights(base)
+        self.base = base
+        self.on_msg(self._answer)
+
+    def _answer(self, _: Any, asked: Any, buffers: Any) -> None:
+        """Send the weights to a front end that asks: as a trait, every saved page would hold them."""
+        if asked == "weights":
+            self.send("weights", [half_weights(self.base)])
 
     @classmethod
     def script(cls) -> str:

@@ -13,8 +13,12 @@ function startWorker(hear) {
 
 /** The language model's weights: from the kernel, or from a script beside the page, loaded once. */
 async function loadWeights(model) {
-  const sent = model.get("weights");
-  if (sent) return new Uint8Array(sent.buffer, sent.byteOffset, sent.byteLength);
+  if (model.send) return new Promise((done, failed) => { // a kernel has them
+    model.on("msg:custom", (message, [sent]) =>
+      message === "weights" && done(new Uint8Array(sent.buffer, sent.byteOffset, sent.byteLength)));
+    model.send("weights");
+    setTimeout(() => failed(new Error("no kernel answers; run its cell again")), 30000);
+  });
   if (!window.minirmLabWeights) await new Promise((done, failed) => {
     const fail = () => failed(new Error(`${model.get("data").script} did not load`));
     document.head.append(html("script", { src: model.get("data").script, load: done, error: fail }));
@@ -23,7 +27,7 @@ async function loadWeights(model) {
 }
 
 function render({ model, el }) {
-  const { world } = model.get("data"), paper = paperSetup(world), inPage = !model.get("weights");
+  const { world } = model.get("data"), paper = paperSetup(world), inPage = !model.send;
   let setup = inPage ? fromHash(location.hash, paper) : { ...paper, ...model.get("state") };
   let record = {}, total = 0, perEpoch = 1, questions = 0, over = false, asked = null; // of the run
   let phase = "loading", measure = "paraphrase";

@@ -52,7 +52,7 @@ function judged({ reward, beta, parts }, tokens, i, totals) {
   const show = nats(Math.max(...all.map(Math.abs)));
   return [title,
     ...tokens.map((token, k) => line(token.trim() || JSON.stringify(token), nat[i][k], span(all), show)),
-    line("sum, in nats", sums[i], span(all), show, "minirm-sum")];
+    line("sum (nats)", sums[i], span(all), show, "minirm-sum")];
 }
 
 function leadInWords(name, [a, b]) {
