@@ -295,7 +295,7 @@ def test_an_exercise_is_solved_by_what_it_asks_for_alone(
 ) -> None:
     assert check(task, *SOLVED[task])[0]
     assert not check(task, *MISSED[task])[0]
-    assert not check(task, {}, {})[0]
+    assert not check(task, {"paraphrase": 0.5}, {})[0]
     assert not check(task, *SOLVED[task], over=False)[0]
     if task != 1:
         assert not check(task, *SOLVED[task], accuracy=0.6)[0]
