@@ -49,7 +49,9 @@ ALT = (
     "the label. The rest of it is nearly all opening."
 )
 SCRIPT = "_static/lab-weights.js"
-"""Where a page of the built book finds the weights (``book/_ext/lab_weights.py``)."""
+"""Where a page of the built book finds the weights (``book/_ext/lab_files.py``)."""
+TO_READ = "_static/lab-engine.js"
+"""Where it puts the engine once more, for readers."""
 BASE = "seed-0"
 SHARED = 20  # the openings of the share of meaning, the first of ``grids.ALL_OPENINGS``
 

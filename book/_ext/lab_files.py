@@ -1,6 +1,6 @@
-"""Sphinx extension: the weights that the lab loads, beside the pages.
+"""Sphinx extension: the weights that the lab loads, and its engine to read, beside the pages.
 
-They are made from the package's safetensors at every build, rounded to half precision, and lie in a
+The weights are made from the package's safetensors at every build, rounded to half precision, and lie in a
 script of their own: a page that is opened as a file may load nothing else, and the pages without a
 lab need not carry them.
 """
@@ -16,10 +16,8 @@ def _write(app: Any, exception: Exception | None) -> None:
         return
     from minirm.figures import lab
 
-    file = Path(app.outdir, lab.SCRIPT)
-    text = lab.weights_script()
-    if not file.is_file() or file.read_text("ascii") != text:
-        file.write_text(text, "ascii")
+    Path(app.outdir, lab.SCRIPT).write_text(lab.weights_script(), "ascii")
+    Path(app.outdir, lab.TO_READ).write_text(lab.engine(), "utf-8")
 
 
 def setup(app: Any) -> dict[str, bool]:
