@@ -1,6 +1,6 @@
 // The language model of the book, forward and backward, in plain JavaScript: the GPT-NeoX that ships
-// with minirm (three layers, four heads, 0.42 M parameters). No dependency. Sums are taken in double
-// precision, numbers are kept in single precision, as everywhere in deep learning.
+// with minirm (three layers, four heads, 0.42 M parameters). No dependency. Numbers are
+// kept in single precision, and sums are taken in double.
 //
 // All weights lie in one Float32Array. `views` cuts it into the named matrices, and the gradient is
 // a second array of the same shape, so that an optimizer need not know what is what.
