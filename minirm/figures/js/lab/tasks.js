@@ -54,7 +54,7 @@ const TASKS = [
       if (!ends[0] || ends[0] !== ends[1]) return [false, "The two answers have to end in the same phrase, one that this world knows."];
       const [a, b] = judge.parts.map((parts) => parts.reduce((x, y) => x + y, 0) / judge.beta);
       const apart = Math.abs(a - b);
-      if (apart <= 50) return [false, `Both say “${ends[0]}”, and the implicit judge puts them ${pretty(apart)} nats apart.`];
+      if (apart <= 20) return [false, `Both say “${ends[0]}”, and the implicit judge puts them ${pretty(apart)} nats apart.`];
       return [true, `Both say “${ends[0]}”, and the implicit judge puts them ${pretty(apart)} nats apart.`];
     },
   },
