@@ -143,6 +143,11 @@ def test_the_address_holds_the_set_up(visit: Callable[..., Any]) -> None:
     assert lines == ["(none)", "À vrai dire|,"]
     assert second == first
     assert again.locator("[data-link]").get_attribute("href") == address
+    again.evaluate("location.hash = '#lab:seed=9'")  # as a link in the chapter does
+    again.wait_for_function("document.querySelector('[data-control=seed]').value === '9'")
+    again.evaluate("location.hash = '#a-heading'")
+    again.wait_for_timeout(300)
+    assert again.locator("[data-control=seed]").input_value() == "9"
 
 
 @pytest.mark.parametrize(

@@ -159,12 +159,15 @@ function render({ model, el }) {
   show();
   loadWeights(model).then((weights) => post({ kind: "begin", world, weights }))
     .catch((error) => enter("failed", `The lab cannot start: ${error.message}.`));
-  const moved = () => { // a link to another set-up, not to a heading
-    if (!location.hash.startsWith("#lab:")) return;
+  const linked = () => inPage && location.hash.startsWith("#lab:"); // to a set-up, not to a heading
+  const moved = () => {
+    if (!linked()) return;
+    root.scrollIntoView();
     setup = fromHash(location.hash, paper);
     form.set(setup);
     changed(false);
   };
+  if (linked()) root.scrollIntoView();
   if (inPage) window.addEventListener("hashchange", moved);
   const resized = new ResizeObserver(() => show());
   resized.observe(root);
