@@ -46,6 +46,7 @@ class LiveFigure(anywidget.AnyWidget):
     """
 
     module: ClassVar[str]
+    marked: ClassVar[str] = "figure"  # where the page says whose it is: data-figure
     data = traitlets.Dict().tag(sync=True)
     state = traitlets.Dict().tag(sync=True)
     alt = traitlets.Unicode().tag(sync=True)
@@ -53,8 +54,13 @@ class LiveFigure(anywidget.AnyWidget):
 
     def __init_subclass__(cls, **options: Any) -> None:
         if "module" in vars(cls):  # anywidget derives from it once more, with traits of its own
-            cls._esm = source(cls.module)
+            cls._esm = cls.script()
         super().__init_subclass__(**options)
+
+    @classmethod
+    def script(cls) -> str:
+        """The text of the figure's own ES module."""
+        return source(cls.module)
 
     def __init__(
         self,
@@ -86,7 +92,7 @@ class LiveFigure(anywidget.AnyWidget):
         values = values.replace("<", "\\u003c")  # nothing in it can end the script
         before, _, after = self._esm.partition(EXPORT)
         kind = f"{type(self).__module__}:{type(self).__name__}"
-        return f"""<div class="minirm-live" id="{name}" data-figure="{kind}">
+        return f"""<div class="minirm-live" id="{name}" data-{self.marked}="{kind}">
 <style>{self._css}</style>
 <img class="minirm-still" alt="{html.escape(self.alt)}" src="data:image/png;base64,{self._still}">
 <script type="application/json">{values}</script>

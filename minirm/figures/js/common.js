@@ -222,6 +222,26 @@ const shareLegend = () => html("div", { class: "minirm-legend" },
   ...Object.entries(PARTS).map(([part, word]) =>
     html("span", {}, html("i", { class: `minirm-part-${part}` }), word)));
 
+/** Numbers of nats one below the other: as many decimals as the largest of them asks for. */
+const nats = (largest) => (x) => {
+  const text = x.toFixed(largest >= 1 ? 1 : 3);
+  return (Number(text) ? text : text.replace("-", "")).replace("-", "−");
+};
+
+/** From the least to the most of the values, zero included, as percentages of a track. */
+function span(values) {
+  const [low, high] = [Math.min(0, ...values), Math.max(0, ...values)];
+  return scale(low, high, 0, 100);
+}
+
+/** A bar from zero to a value on a track that `span` made; it is said in words beside it. */
+function track(value, to, colour) {
+  const [from, end] = [to(0), to(value)].sort((x, y) => x - y);
+  return html("span", { class: "minirm-track", "aria-hidden": "true" },
+    html("span", { style: `left: ${from}%; width: ${end - from}%; background: ${colour}` }),
+    html("i", { style: `left: ${to(0)}%` }));
+}
+
 /** What stands in for anywidget's model in a built page: the same four calls, no kernel. */
 function pageModel(values) {
   const listeners = new Map();

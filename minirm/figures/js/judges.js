@@ -2,12 +2,6 @@
 
 const SIDES = ["a", "b"];
 
-/** Numbers of nats one below the other: as many decimals as the largest of them asks for. */
-const nats = (largest) => (x) => {
-  const text = x.toFixed(largest >= 1 ? 1 : 3);
-  return (Number(text) ? text : text.replace("-", "")).replace("-", "−");
-};
-
 function chosen({ answers, phrases, prefixes, beta }, state, side) {
   const [i, j] = [state[`${side}_prefix`], state[`${side}_phrase`]];
   const { tokens, shares, explicit } = answers[`${i},${j}`];
@@ -62,12 +56,6 @@ function render({ model, el }) {
   });
 }
 
-/** From the least to the most of the values, zero included, as percentages of a track. */
-function span(values) {
-  const [low, high] = [Math.min(0, ...values), Math.max(0, ...values)];
-  return scale(low, high, 0, 100);
-}
-
 function answer({ side, tokens, shares, total, implicit, explicit, said, right }, spread, heads, show) {
   const name = side.toUpperCase();
   const row = (label, key, value, to, colour, format, more = "") =>
@@ -85,13 +73,6 @@ function answer({ side, tokens, shares, total, implicit, explicit, said, right }
       number(`${side} implicit`, implicit, pretty(implicit), { style: "font-weight: 700" })),
     html("p", {}, "Explicit judge, in one piece:"),
     row("reward", "explicit", explicit, heads, "var(--minirm-ex)", pretty, "minirm-sum"));
-}
-
-function track(value, to, colour) {
-  const [from, end] = [to(0), to(value)].sort((x, y) => x - y);
-  return html("span", { class: "minirm-track", "aria-hidden": "true" },
-    html("span", { style: `left: ${from}%; width: ${end - from}%; background: ${colour}` }),
-    html("i", { style: `left: ${to(0)}%` }));
 }
 
 function inWords(a, b, show) {
