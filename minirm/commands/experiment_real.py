@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from minirm.commands.experiment_runs import add_run_arguments, measure_all, some_of
-from minirm.commands.shared import count, positive
+from minirm.commands.shared import BadCall, count, positive
 
 
 def add(names: argparse._SubParsersAction) -> None:
@@ -41,12 +41,17 @@ def add(names: argparse._SubParsersAction) -> None:
     add("--eval-every", type=count, metavar="STEPS", help="look during training too")
     add("--prompts", type=count, default=40, metavar="N", help="test questions asked, of 40")
     add("--precision", default="no", choices=("no", "bf16"))
+    add(
+        "--tokens",
+        action="store_true",
+        help="ask for the paper's two openings instead, token by token, of the implicit reward",
+    )
     add_run_arguments(real)
     real.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
-    from minirm.experiments import real
+    from minirm.experiments import real, real_tokens
     from minirm.experiments.designs import DESIGNS
     from minirm.experiments.rungs import RUNGS
     from minirm.experiments.runner import grid
@@ -54,6 +59,8 @@ def run(options: argparse.Namespace) -> None:
 
     designs = some_of("--designs", options.designs, DESIGNS)
     rewards = some_of("--rewards", options.rewards, RUNGS)
+    if options.tokens and rewards != ["implicit"]:
+        raise BadCall("only an implicit reward is a sum over tokens: --tokens --rewards implicit")
     for base in options.bases:
         resolve(base)  # one that is not there shows now, not after the runs of the others
     if options.data is not None:
@@ -73,6 +80,10 @@ def run(options: argparse.Namespace) -> None:
         prompts=[options.prompts],
         precision=[options.precision],
     )
-    print(real.table(measure_all("real", real.measure, runs, options)))
+    if options.tokens:
+        rows = measure_all("real, tokens", real_tokens.measure, runs, options)
+        print(real_tokens.table(rows))
+    else:
+        print(real.table(measure_all("real", real.measure, runs, options)))
     if options.output is not None:
         print(f"written: {options.output}")
