@@ -106,8 +106,8 @@ def plot_shares(shares: Mapping[str, Any], *, title: str) -> Figure:
             if row[name] is not None:
                 ax.text(x, y, f"{row[name]:.2f}", ha="center", va="center", fontsize="small")
     for name, x in beside.items():
-        head = "sign\nright" if name == "right" else name
-        ax.text(x, -0.5, head, ha="center", va="bottom", fontsize="x-small")
+        said = "sign\nright" if name == "right" else name
+        ax.text(x, -0.5, said, ha="center", va="bottom", fontsize="x-small")
     edge = 1.3 if beside else 1.02
     ax.set(xlim=(0, edge), ylim=(len(shares) - 0.5, -0.6))
     ax.set_yticks(range(len(shares)), list(shares))
