@@ -46,12 +46,17 @@ def add(names: argparse._SubParsersAction) -> None:
         action="store_true",
         help="ask for the paper's two openings instead, token by token, of the implicit reward",
     )
+    add(
+        "--dry-run",
+        action="store_true",
+        help="take a few steps, say how long all runs would take here and in how much memory",
+    )
     add_run_arguments(real)
     real.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
-    from minirm.experiments import real, real_tokens
+    from minirm.experiments import real, real_forecast, real_tokens
     from minirm.experiments.designs import DESIGNS
     from minirm.experiments.rungs import RUNGS
     from minirm.experiments.runner import grid
@@ -80,6 +85,10 @@ def run(options: argparse.Namespace) -> None:
         prompts=[options.prompts],
         precision=[options.precision],
     )
+    if options.dry_run:
+        slowest = max(runs, key=lambda run: run.reward == "implicit")  # it asks a reference too
+        print(real_forecast.forecast(slowest).said(len(runs)))
+        return
     if options.tokens:
         rows = measure_all("real, tokens", real_tokens.measure, runs, options)
         print(real_tokens.table(rows))

@@ -12,7 +12,7 @@ from tiny import byte_tokenizer, same, tiny, weights
 
 from minirm import ImplicitRM, cli, dynamics
 from minirm.commands.experiment_runs import some_of
-from minirm.experiments import grids, real, real_tokens, separators
+from minirm.experiments import grids, real, real_forecast, real_tokens, separators
 from minirm.experiments.designs import DESIGNS
 from minirm.experiments.results import load_results
 from minirm.experiments.rungs import BETA, RUNGS
@@ -127,6 +127,29 @@ def test_a_model_that_was_not_fetched_shows_at_once(tmp_path, monkeypatch, capsy
     monkeypatch.setenv("MINIRM_CACHE", str(tmp_path))
     assert cli.main(["experiment", "real"]) == 1
     assert "`minirm base smollm2` puts it there" in capsys.readouterr().err
+
+
+# ------------------------------------------------------------------------- beforehand
+
+
+@pytest.mark.parametrize(("eval_every", "looks"), [(None, 1), (2, 3), (3, 3)])
+def test_a_forecast_counts_what_the_run_does(base, eval_every, looks):
+    """Two passes of two steps; the looks are those of ``real.measure``, the first one included."""
+    one = run(reward="explicit", epochs=2, eval_every=eval_every)
+    told = real_forecast.forecast(one)
+    assert (told.steps, told.looks, told.device) == (4, looks, "cpu")
+    assert len(real.measure(one)) == looks
+    assert 0 < told.step < told.seconds
+    assert told.seconds == pytest.approx(told.steps * told.step + looks * told.look)
+    assert 0.1 < told.gigabytes < 10
+
+
+def test_a_dry_run_keeps_nothing(base, capsys):
+    call = ["experiment", "real", "--bases", "base", "--data", "persona.jsonl", "--prompts", "2"]
+    call += ["--epochs", "1", "--batch-size", "40", "--seeds", "3", "--output", "out.json"]
+    assert cli.main([*call, "--dry-run"]) == 0
+    assert capsys.readouterr().out.startswith("12 runs of 2 steps on cpu: ")
+    assert not Path("out.json").exists()
 
 
 # ------------------------------------------------------------------------- what is recorded
