@@ -33,6 +33,7 @@ from minirm.classroom.preferences import (
     check_normalised_margin,
     check_reward_gradients,
 )
+from minirm.classroom.real_model import check_additive_accuracy, check_rounding_ties
 from minirm.classroom.shortcut import check_first_share, check_opening_push
 from minirm.classroom.small_world import check_choice_entropy, check_mean_probe
 from minirm.classroom.theory import (
@@ -53,6 +54,7 @@ from minirm.classroom.two_rewards import (
 __all__ = [
     "WrongAnswer",
     "attempt",
+    "check_additive_accuracy",
     "check_block_mask",
     "check_bradley_terry",
     "check_calibration",
@@ -78,6 +80,7 @@ __all__ = [
     "check_restarted_positions",
     "check_reward_gradients",
     "check_rho",
+    "check_rounding_ties",
     "check_share_by_part",
     "check_sign_agreement",
     "check_silent_judge",

@@ -11,6 +11,7 @@ from minirm.commands import (
     experiment_openings,
     experiment_persona,
     experiment_real,
+    experiment_separators,
     experiment_wordings,
 )
 
@@ -20,6 +21,7 @@ IN_ORDER = (
     experiment_foretold,
     experiment_openings,
     experiment_wordings,
+    experiment_separators,
     experiment_real,
     experiment_hamiltonian,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from minirm.commands.experiment_runs import add_run_arguments, measure_all, some_of
-from minirm.commands.shared import count, positive
+from minirm.commands.shared import BadCall, count, positive
 
 
 def add(names: argparse._SubParsersAction) -> None:
@@ -42,12 +42,22 @@ def add(names: argparse._SubParsersAction) -> None:
     add("--eval-every", type=count, metavar="STEPS", help="look during training too")
     add("--prompts", type=count, default=40, metavar="N", help="test questions asked, of 40")
     add("--precision", default="no", choices=("no", "bf16"))
+    add(
+        "--tokens",
+        action="store_true",
+        help="ask for the paper's two openings instead, token by token, of the implicit reward",
+    )
+    add(
+        "--dry-run",
+        action="store_true",
+        help="take a few steps, say how long all runs would take here and in how much memory",
+    )
     add_run_arguments(real)
     real.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
-    from minirm.experiments import real
+    from minirm.experiments import real, real_forecast, real_tokens
     from minirm.experiments.designs import DESIGNS
     from minirm.experiments.rungs import RUNGS
     from minirm.experiments.runner import grid
@@ -55,6 +65,8 @@ def run(options: argparse.Namespace) -> None:
 
     designs = some_of("--designs", options.designs, DESIGNS)
     rewards = some_of("--rewards", options.rewards, RUNGS)
+    if options.tokens and rewards != ["implicit"]:
+        raise BadCall("only an implicit reward is a sum over tokens: --tokens --rewards implicit")
     for base in options.bases:
         resolve(base)  # one that is not there shows now, not after the runs of the others
     if options.data is not None:
@@ -74,6 +86,14 @@ def run(options: argparse.Namespace) -> None:
         prompts=[options.prompts],
         precision=[options.precision],
     )
-    print(real.table(measure_all("real", real.measure, runs, options)))
+    if options.dry_run:
+        slowest = max(runs, key=lambda run: run.reward == "implicit")  # it asks a reference too
+        print(real_forecast.forecast(slowest).said(len(runs)))
+        return
+    if options.tokens:
+        rows = measure_all("real, tokens", real_tokens.measure, runs, options)
+        print(real_tokens.table(rows))
+    else:
+        print(real.table(measure_all("real", real.measure, runs, options)))
     if options.output is not None:
         print(f"written: {options.output}")

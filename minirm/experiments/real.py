@@ -69,15 +69,15 @@ class Run:
     precision: Literal["no", "bf16"] = "no"
 
 
-def questions(run: Run) -> persona.Questions:
-    """The questions of a run.
+def questions(data: str | None, seed: int) -> persona.Questions:
+    """The questions of a seed: from ``data``, as in ``Run``.
 
     Raises:
         FileNotFoundError: there is no such file, neither here nor in MINIRM_DATA.
     """
-    if run.data is None:
-        return persona.world_questions(run.seed)
-    return persona.file_questions(data_file(run.data), run.seed)
+    if data is None:
+        return persona.world_questions(seed)
+    return persona.file_questions(data_file(data), seed)
 
 
 def data_file(name: str) -> Path:
@@ -107,7 +107,8 @@ def measure(run: Run) -> list[dict[str, Any]]:
         answer, opening by opening, in the order of ``grids.ALL_OPENINGS`` and ``grids.PHRASES``),
         and the "seconds" since the start.
     """
-    start, asked, model = time.perf_counter(), questions(run), _model(run)
+    start, asked = time.perf_counter(), questions(run.data, run.seed)
+    model = rungs.new_model(run.reward, *load(run), run.seed)
     seen: dict[int, dict[str, Any]] = {}
 
     def look(model: RewardModel, step: int) -> dict[str, float]:
@@ -120,11 +121,8 @@ def measure(run: Run) -> list[dict[str, Any]]:
             seen[step] = {**grids.described(grid), "means": means, "seconds": seconds}
         return {}
 
-    sets = {
-        "trained": DESIGNS[run.design].training_pairs(asked.train, run.seed),
-        "original": persona.training_pairs(asked.test[: run.prompts], run.seed + 1),
-    }
-    sets = {name: _in_format(pairs, run.chat) for name, pairs in sets.items()}
+    original = persona.training_pairs(asked.test[: run.prompts], run.seed + 1)
+    sets = {"trained": training_pairs(run, asked), "original": in_format(original, run.chat)}
     history = Trainer(
         model, sets["trained"], eval_sets=sets, on_evaluate=look, lr=run.lr, epochs=run.epochs,
         batch_size=run.batch_size, eval_every=run.eval_every, log_every=run.eval_every or 10**9,
@@ -153,15 +151,26 @@ def table(rows: Sequence[Row]) -> str:
     return runner.table(final, by=("base", "chat", "lr", "design"), line="reward", values=values)
 
 
-def _model(run: Run) -> RewardModel:
+def load(run: Run) -> tuple[Any, Any]:
+    """The language model of a run, untrained, and its tokenizer.
+
+    Raises:
+        ValueError: it is to be asked in turns and has no chat template.
+    """
     with warnings.catch_warnings():
         if run.precision == "no":  # in float32 nothing is rounded to bfloat16
             warnings.filterwarnings("ignore", "[0-9]+% of the weights of .* lie half way between")
         base, tokenizer = load_base(run.base)
     if run.chat and not getattr(tokenizer, "chat_template", None):
         raise ValueError(f"{run.base!r} has no chat template: ask it in plain text (--no-chat)")
-    return rungs.new_model(run.reward, base, tokenizer, run.seed)
+    return base, tokenizer
 
 
-def _in_format(pairs: list[PreferencePair], chat: bool) -> list[PreferencePair]:
+def training_pairs(run: Run, asked: persona.Questions) -> list[PreferencePair]:
+    """What a run is trained on, in its format."""
+    return in_format(DESIGNS[run.design].training_pairs(asked.train, run.seed), run.chat)
+
+
+def in_format(pairs: list[PreferencePair], chat: bool) -> list[PreferencePair]:
+    """The pairs in turns of a conversation, or as they are."""
     return [persona.as_conversation(pair) for pair in pairs] if chat else pairs

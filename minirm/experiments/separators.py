@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from minirm.batches import Rows
-from minirm.experiments import runner
+from minirm.experiments import real, runner
 from minirm.experiments.designs import DESIGNS
 from minirm.experiments.results import Row
 from minirm.forward import hidden_states, upcast
@@ -45,10 +45,20 @@ ordered pair of two different ones of ``persona.OPENINGS``."""
 
 @dataclass(frozen=True)
 class Run:
-    """The states of one base on one draw of questions and training responses."""
+    """The states of one base on one draw of questions and training responses.
+
+    Args:
+        base: a language model, as for ``load_base``; one with a chat template is asked in turns.
+        seed: draws the questions and the wordings.
+        data: a Persona file, or its name in the folder MINIRM_DATA; None for the small world's
+            questions.
+        prompts: how many of the 40 test questions are asked.
+    """
 
     base: str = "seed-0"
     seed: int = 0
+    data: str | None = None
+    prompts: int = persona.N_TEST
 
 
 @dataclass(frozen=True)
@@ -128,23 +138,23 @@ def read_states(base: Any, tokenizer: Any, pairs: Iterable[tuple[Any, Any]]) -> 
 
 
 def measure(run: Run, designs: Sequence[str] = COMPARED) -> list[dict[str, Any]]:
-    """One row for each design, reading and held-out set, on 40 test prompts.
+    """One row for each design, reading and held-out set.
 
     Each has ``Cosines``, and ``meaning``: what share of the separator's reward <w, h> is meaning,
     over ``persona.OPENINGS`` (``metrics.meaning_share``; one number a design and reading).
 
     Args:
-        run: base and seed.
+        run: base, questions and draw.
         designs: keys of ``DESIGNS``.
 
     Raises:
         ValueError: the training differences of a reading are not separable.
     """
     base, tokenizer = load_base(run.base)
-    questions, chat = persona.world_questions(run.seed), bool(tokenizer.chat_template)
-    phrases = (*persona.YES, *persona.NO)
-    asked = [(x, opinions.answer(p, w)) for x in questions.test for p in PREFIXES for w in phrases]
-    shape = (len(questions.test), len(PREFIXES), len(phrases), -1)
+    questions, chat = real.questions(run.data, run.seed), bool(tokenizer.chat_template)
+    phrases, prompts = (*persona.YES, *persona.NO), questions.test[: run.prompts]
+    asked = [(x, opinions.answer(p, w)) for x in prompts for p in PREFIXES for w in phrases]
+    shape = (len(prompts), len(PREFIXES), len(phrases), -1)
     grids = {
         reading: states.view(shape)
         for reading, states in read_states(base, tokenizer, _turns(asked, chat)).items()

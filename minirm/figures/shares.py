@@ -107,8 +107,8 @@ def plot_shares(shares: Mapping[str, Any], *, title: str) -> Figure:
             if row[name] is not None:
                 ax.text(x, y, f"{row[name]:.2f}", ha="center", va="center", fontsize="small")
     for name, x in beside.items():
-        head = "sign\nright" if name == "right" else name
-        ax.text(x, -0.5, head, ha="center", va="bottom", fontsize="x-small")
+        said = "sign\nright" if name == "right" else name
+        ax.text(x, -0.5, said, ha="center", va="bottom", fontsize="x-small")
     edge = 1.3 if beside else 1.02
     ax.set(xlim=(0, edge), ylim=(len(shares) - 0.5, -0.6))
     ax.set_yticks(range(len(shares)), list(shares))
@@ -116,7 +116,7 @@ def plot_shares(shares: Mapping[str, Any], *, title: str) -> Figure:
     ax.set_xlabel("share of the reward’s variance", x=0.5 / edge)
     ax.tick_params(axis="y", length=0)
     ax.spines[["left", "bottom"]].set_visible(False)
-    _head(fig, title, handles=part_handles(), ncols=4)
+    head(fig, title, handles=part_handles(), ncols=4)
     return fig
 
 
@@ -171,8 +171,22 @@ def plot_dose(table: Iterable[Mapping[str, Any]], *, title: str) -> Figure:
             that of their first rows. ``look`` says what a line looks like.
         title: what was found.
     """
-    data = pd.DataFrame(list(table))
     fig, ax = plt.subplots(figsize=(7.6, 3.9))
+    draw_doses(ax, table)
+    ax.set_ylabel("share that is meaning, %")
+    ax.set_xlabel("answers whose prefix agrees with the label, %  (50: no cue, 100: always)")
+    head(fig, title, ncols=3, handlelength=3.2)
+    return fig
+
+
+def draw_doses(ax: Axes, table: Iterable[Mapping[str, Any]]) -> None:
+    """The lines of ``plot_dose``, with their intervals as bands.
+
+    Args:
+        ax: drawn on.
+        table: as for ``plot_dose``.
+    """
+    data = pd.DataFrame(list(table))
     for reward, rows in data.groupby("reward", sort=False):
         points = rows.sort_values("agreement")
         x = 100 * points["agreement"]
@@ -186,10 +200,7 @@ def plot_dose(table: Iterable[Mapping[str, Any]], *, title: str) -> Figure:
         if doses[i] - doses[i - 1] < 0.03:  # their labels would touch
             labels[i - 1].label1.set_horizontalalignment("right")
             labels[i].label1.set_horizontalalignment("left")
-    ax.set(xlim=(49, 101), ylim=(-3, 103), ylabel="share that is meaning, %")
-    ax.set_xlabel("answers whose prefix agrees with the label, %  (50: no cue, 100: always)")
-    _head(fig, title, ncols=3, handlelength=3.2)
-    return fig
+    ax.set(xlim=(49, 101), ylim=(-3, 103))
 
 
 def plot_pairs_distribution(
@@ -257,8 +268,14 @@ def _mark(ax: Axes, places: Mapping[str, float]) -> None:
         ax.text(x, height, words, ha=side, va="center", fontsize="small")
 
 
-def _head(fig: Figure, title: str, **legend: Any) -> None:
-    """Title and legend above the picture, one below the other."""
+def head(fig: Figure, title: str, **legend: Any) -> None:
+    """Title and legend above the picture, one below the other.
+
+    Args:
+        fig: with labelled lines, where no handles are given.
+        title: what was found.
+        legend: further options of matplotlib's legend.
+    """
     fig.legend(
         loc="outside upper left", title=title, alignment="left", fontsize="small",
         title_fontproperties={"weight": "bold", "size": "medium"}, **legend,

@@ -2,16 +2,23 @@
 
 import json
 import shlex
-from dataclasses import asdict
+from dataclasses import asdict, fields
+from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny import byte_tokenizer, tiny
+from tiny import byte_tokenizer, same, tiny, weights
 
-from minirm import cli
-from minirm.experiments import grids, real
+from minirm import ImplicitRM, cli, dynamics
+from minirm.commands.experiment_runs import some_of
+from minirm.experiments import grids, real, real_forecast, real_tokens, separators
+from minirm.experiments.designs import DESIGNS
 from minirm.experiments.results import load_results
+from minirm.experiments.rungs import BETA, RUNGS
 from minirm.worlds import persona
+
+RESULTS = Path(__file__).parents[2] / "book" / "results"
 
 TEMPLATE = (  # as SmolLM2's: a system turn where there is none, and a line break after each end
     "{% for m in messages %}{% if loop.first and m['role'] != 'system' %}<|s|>system\nBe kind."
@@ -120,3 +127,146 @@ def test_a_model_that_was_not_fetched_shows_at_once(tmp_path, monkeypatch, capsy
     monkeypatch.setenv("MINIRM_CACHE", str(tmp_path))
     assert cli.main(["experiment", "real"]) == 1
     assert "`minirm base smollm2` puts it there" in capsys.readouterr().err
+
+
+# ------------------------------------------------------------------------- beforehand
+
+
+@pytest.mark.parametrize(("eval_every", "looks"), [(None, 1), (2, 3), (3, 3)])
+def test_a_forecast_counts_what_the_run_does(base, eval_every, looks):
+    """Two passes of two steps; the looks are those of ``real.measure``, the first one included."""
+    one = run(reward="explicit", epochs=2, eval_every=eval_every)
+    told = real_forecast.forecast(one)
+    assert (told.steps, told.looks, told.device) == (4, looks, "cpu")
+    assert len(real.measure(one)) == looks
+    assert 0 < told.step < told.seconds
+    assert told.seconds == pytest.approx(told.steps * told.step + looks * told.look)
+    assert 0.1 < told.gigabytes < 10
+
+
+def test_a_dry_run_keeps_nothing(base, capsys):
+    call = ["experiment", "real", "--bases", "base", "--data", "persona.jsonl", "--prompts", "2"]
+    call += ["--epochs", "1", "--batch-size", "40", "--seeds", "3", "--output", "out.json"]
+    assert cli.main([*call, "--dry-run"]) == 0
+    assert capsys.readouterr().out.startswith("12 runs of 2 steps on cpu: ")
+    assert not Path("out.json").exists()
+
+
+# ------------------------------------------------------------------------- what is recorded
+
+
+def recorded(name):
+    """The command of a file as it was parsed, and the rows."""
+    header, rows = load_results(RESULTS / f"{name}.json")
+    program, *arguments = shlex.split(header["command"])
+    assert program == "minirm"
+    options = cli.build_parser().parse_args(arguments)
+    assert options.output == Path(f"book/results/{name}.json")
+    return options, rows
+
+
+def once_each(rows, kind):
+    return list(dict.fromkeys(kind(*(row[f.name] for f in fields(kind))) for row in rows))
+
+
+@pytest.mark.parametrize("name", ["real_agreement", "real_designs", "real-tokens"])
+def test_a_file_has_every_run_of_its_command_once(name):
+    options, rows = recorded(name)
+    assert options.run.__module__ == "minirm.commands.experiment_real"
+    assert options.tokens == (name == "real-tokens")
+    designs = some_of("--designs", options.designs, DESIGNS)
+    rewards = some_of("--rewards", options.rewards, RUNGS)
+    settings = ("data", "chat", "epochs", "batch_size", "eval_every", "prompts", "precision")
+    alike = {setting: getattr(options, setting) for setting in settings}
+    choices = product(options.bases, range(options.seeds), options.lr, designs, rewards)
+    assert once_each(rows, real.Run) == [
+        real.Run(base=base, seed=seed, lr=lr, design=design, reward=reward, **alike)
+        for base, seed, lr, design, reward in choices
+    ]
+
+
+def test_the_file_of_separators_has_every_run_of_its_command_once():
+    options, rows = recorded("real-separators")
+    assert options.run.__module__ == "minirm.commands.experiment_separators"
+    choices = product(options.bases, range(options.seeds))
+    assert once_each(rows, separators.Run) == [
+        separators.Run(base, seed, options.data, options.prompts) for base, seed in choices
+    ]
+    cells = [(row["seed"], row["design"], row["reading"], row["condition"]) for row in rows]
+    sets = ("training", *separators.HELD_OUT)
+    assert cells == list(
+        product(range(options.seeds), separators.COMPARED, separators.READINGS, sets)
+    )
+
+
+# ------------------------------------------------------------------------- token by token
+
+
+@pytest.mark.parametrize("chat", [True, False])
+def test_what_the_tokens_add_is_the_reward(base, chat):
+    one = run(chat=chat)
+    rows = real_tokens.measure(one)
+    (whole,) = real.measure(one)
+    places = [grids.ALL_OPENINGS.index(opening) for opening in real_tokens.OPENINGS]
+    means = np.reshape(whole["means"], (len(grids.ALL_OPENINGS), -1))[places]
+    for opening, rewards in zip(real_tokens.OPENINGS, means, strict=True):
+        for phrase, reward in zip(grids.PHRASES, rewards, strict=True):
+            mine = [r for r in rows if (r["opening"], r["phrase"]) == (opening, phrase)]
+            assert BETA * sum(r["trained"] for r in mine) == pytest.approx(reward, rel=1e-2)
+            parts = {part: "".join(r["token"] for r in mine if r["part"] == part)
+                     for part in ("opening", "phrase")}  # fmt: skip
+            assert parts["phrase"] in phrase.replace(" ", "")
+            assert parts["opening"].startswith(opening.replace(" ", ""))
+
+
+def test_openings_and_ends_are_what_all_answers_share():
+    answers = [[1, 2, 3, 9, 8], [1, 2, 4, 5, 9, 8], [1, 2, 6, 7, 9, 8]]
+    parts = real_tokens._parts(answers)
+    assert parts[0] == ["opening", "opening", "phrase", "end", "end"]
+    assert parts[2] == ["opening", "opening", "phrase", "phrase", "end", "end"]
+
+
+def test_first_steps_are_steps_and_are_taken_back(base):
+    one = run(chat=False)
+    asked = real.questions(one.data, one.seed)
+    pairs, prompts = real.training_pairs(one, asked), asked.test[:2]
+    network, tokenizer = real.load(one)
+    network = dynamics.untied(network)
+    before = weights(network)
+    steps = real_tokens.first_steps(network, tokenizer, one, pairs, prompts)
+    assert same(before, weights(network))
+    model = ImplicitRM(network, tokenizer, beta=BETA, copy=False)
+    start = real_tokens.token_logprobs(model, prompts, one.chat)
+    few = pairs[: real_tokens.FORETOLD_FROM]
+    for part in real_tokens.PARTS:
+        with dynamics.one_step(model, few, one.lr, parameters=part, rule="adam"):
+            moved = real_tokens.token_logprobs(model, prompts, one.chat)
+        for answer, values in steps[f"adam {part}"].items():
+            np.testing.assert_allclose(values, moved[answer] - start[answer], atol=1e-4)
+    sizes = [
+        sum(v.abs().sum() for v in steps[f"sgd {part}"].values()) for part in real_tokens.PARTS
+    ]
+    assert all(size > 0 for size in sizes)
+
+
+def test_only_an_implicit_reward_has_tokens(base, capsys):
+    with pytest.raises(ValueError, match="only an implicit reward is a sum over tokens"):
+        real_tokens.measure(run(reward="explicit"))
+    assert cli.main(["experiment", "real", "--tokens", "--rewards", "explicit"]) == 2
+    assert "--tokens --rewards implicit" in capsys.readouterr().err
+
+
+def test_separators_ask_as_many_questions_of_the_file_as_they_are_told(base, monkeypatch):
+    asked = []
+
+    def listening(base, tokenizer, pairs, read=separators.read_states):
+        asked.append([prompt for prompt, _ in pairs])
+        return read(base, tokenizer, pairs)
+
+    monkeypatch.setattr(separators, "read_states", listening)
+    rows = separators.measure(separators.Run("base", 0, "persona.jsonl", 2), ("paper",))
+    held_out = {prompt[0]["content"] for prompt in asked[0]}
+    assert len(held_out) == 2
+    assert all(content.startswith("Say ") for content in held_out)
+    assert {len(prompts) for prompts in asked[1:]} == {persona.N_TRAIN}
+    assert {row["data"] for row in rows} == {"persona.jsonl"}

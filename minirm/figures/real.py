@@ -1,0 +1,65 @@
+"""Pictures of the chapter on a real language model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.figure import Figure
+
+from minirm.figures.shares import draw_doses, head
+from minirm.figures.style import NEUTRAL
+
+PHRASE_MARKS = "os^D"
+
+
+def plot_doses_beside(tables: Mapping[str, Iterable[Mapping[str, Any]]], *, title: str) -> Figure:
+    """The share of each reward that is meaning against the agreement: a panel a model.
+
+    Args:
+        tables: by the panel's heading, the rows of one ``plot_dose``.
+        title: what was found.
+    """
+    fig, axes = plt.subplots(1, len(tables), figsize=(7.6, 3.9), sharey=True, squeeze=False)
+    for ax, (name, table) in zip(axes[0], tables.items(), strict=True):
+        draw_doses(ax, table)
+        ax.set_title(name, loc="left", fontsize="small", weight="normal")
+    axes[0, 0].set_ylabel("share that is meaning, %")
+    fig.supxlabel("agreement of prefix and label, %  (50: no cue, 100: always)", fontsize="medium")
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    head(fig, title, handles=handles, labels=labels, ncols=3, handlelength=3.2)
+    return fig
+
+
+def plot_falls(panels: Mapping[str, pd.DataFrame], right: Iterable[bool], *, title: str) -> Figure:
+    """How many nats each answer gained: a line an opening, a mark a phrase, a panel a design.
+
+    Args:
+        panels: by the panel's heading, [P, W]: nats by opening (rows) and phrase (columns).
+        right: whether each of the W phrases is a right answer.
+        title: what was found.
+    """
+    says = list(right)
+    rows = max(map(len, panels.values()))
+    fig, axes = plt.subplots(
+        1, len(panels), figsize=(7.6, 0.24 * rows + 1.6), sharex=True, sharey=True, squeeze=False
+    )
+    for ax, (name, table) in zip(axes[0], panels.items(), strict=True):
+        places = range(len(table))
+        ax.hlines(places, table.min(axis=1), table.max(axis=1), color=NEUTRAL, linewidth=0.8)
+        for mark, phrase, good in zip(PHRASE_MARKS, table, says, strict=False):
+            fill = "black" if good else "white"
+            ax.plot(
+                table[phrase], places, mark, color="black", markerfacecolor=fill, markersize=4.5,
+                label=f"{phrase} ({'right' if good else 'wrong'})",
+            )  # fmt: skip
+        ax.axvline(0, color=NEUTRAL, linewidth=1)
+        ax.set_yticks(places, list(table.index), fontsize="x-small")
+        ax.set_title(name, loc="left", fontsize="small", weight="normal")
+    axes[0, 0].invert_yaxis()
+    fig.supxlabel("change of ln π, nats", fontsize="medium")
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    head(fig, title, handles=handles, labels=labels, ncols=4)
+    return fig
