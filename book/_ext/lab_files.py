@@ -1,8 +1,8 @@
 """Sphinx extension: the weights that the lab loads, and its engine to read, beside the pages.
 
-The weights are made from the package's safetensors at every build, rounded to half precision, and lie in a
-script of their own: a page that is opened as a file may load nothing else, and the pages without a
-lab need not carry them.
+The weights are made from the package's safetensors at every build, rounded to half precision, and
+lie in a script of their own: a page that is opened as a file may load nothing else, and the pages
+without a lab need not carry them.
 """
 
 from __future__ import annotations
