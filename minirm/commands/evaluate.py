@@ -9,9 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
-from scipy import stats
 from torch import Tensor
 
 from minirm import metrics
@@ -97,49 +95,17 @@ def measures(chosen: Tensor, rejected: Tensor, prompts: Sequence[str]) -> dict[s
         prompts: [B], what each pair's prompt is told apart by.
     """
     accuracy = metrics.accuracy(chosen, rejected)
-    right = ((chosen > rejected) + 0.5 * (chosen == rejected)).double().numpy()
+    right = ((chosen > rejected) + 0.5 * (chosen == rejected)).double().tolist()
     return {
         "pairs": len(chosen),
         "prompts": len(set(prompts)),
         "accuracy": accuracy,
-        "interval": interval(right, prompts),
+        "interval": metrics.clustered_interval(right, prompts),
         "margin": float((chosen - rejected).double().mean()),
         "normalised_margin": metrics.normalised_margin(chosen, rejected),
         "calibration_error": metrics.calibration_error(chosen, rejected),
         "brier_score": metrics.brier_score(chosen, rejected),
     }
-
-
-def interval(
-    right: np.ndarray, prompts: Sequence[str], confidence: float = 0.95
-) -> tuple[float, float]:
-    """The interval of an accuracy in which pairs with one prompt count as one unit.
-
-    Where every prompt is another, Wilson's. Else Student's t with G - 1 degrees of freedom over
-    the G prompts, for the ratio of their sums; where all prompts agree, and t has no spread to
-    go by, Wilson's as if each prompt were one pair.
-
-    >>> right = np.array([1, 1, 1, 0, 1, 1, 0, 0, 1, 1])
-    >>> "{:.2f} to {:.2f}".format(*interval(right, list("abcdefghij")))
-    '0.40 to 0.89'
-    >>> "{:.2f} to {:.2f}".format(*interval(right, list("aabbccddee")))
-    '0.14 to 1.00'
-
-    Args:
-        right: [B], 1 for a pair that is ranked right, 0.5 for a tie.
-        prompts: [B], what each pair's prompt is told apart by.
-        confidence: of the interval.
-    """
-    units = {prompt: place for place, prompt in enumerate(dict.fromkeys(prompts))}
-    member = np.array([units[prompt] for prompt in prompts])
-    sizes, sums = np.bincount(member), np.bincount(member, right)
-    mean, g = float(right.mean()), len(units)
-    gaps = sums - mean * sizes
-    if g == len(right) or np.allclose(gaps, 0):
-        return metrics.wilson_interval(mean * g, g, confidence)
-    error = math.sqrt(g / (g - 1) * float(gaps @ gaps)) / len(right)
-    half = float(stats.t.ppf(0.5 + confidence / 2, g - 1)) * error
-    return max(0.0, mean - half), min(1.0, mean + half)
 
 
 def _prompt(pair: PreferencePair) -> str:

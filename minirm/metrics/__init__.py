@@ -1,4 +1,7 @@
-"""Numbers that judge rewards. ``ranking`` of pairs, ``meaning`` in grids, and their ``intervals``.
+"""Numbers that judge rewards.
+
+``ranking`` of pairs, ``meaning`` in grids and under ``rewording``, rankings at equal ``lengths``,
+and their ``intervals``.
 
 Plain arrays in, plain floats out.
 """
@@ -6,9 +9,11 @@ Plain arrays in, plain floats out.
 from minirm.metrics.intervals import (
     accuracy_interval,
     bootstrap_interval,
+    clustered_interval,
     t_interval,
     wilson_interval,
 )
+from minirm.metrics.lengths import LengthFree, equally_long, length_free
 from minirm.metrics.meaning import MeaningShare, meaning_share, opening_accuracies
 from minirm.metrics.ranking import (
     accuracy,
@@ -18,14 +23,21 @@ from minirm.metrics.ranking import (
     to_array,
     win_rate,
 )
+from minirm.metrics.rewording import PARTS, WordingShare, wording_share
 
 __all__ = [
+    "PARTS",
+    "LengthFree",
     "MeaningShare",
+    "WordingShare",
     "accuracy",
     "accuracy_interval",
     "bootstrap_interval",
     "brier_score",
     "calibration_error",
+    "clustered_interval",
+    "equally_long",
+    "length_free",
     "meaning_share",
     "normalised_margin",
     "opening_accuracies",
@@ -33,4 +45,5 @@ __all__ = [
     "to_array",
     "wilson_interval",
     "win_rate",
+    "wording_share",
 ]

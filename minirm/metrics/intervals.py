@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from statistics import NormalDist
 
 import numpy as np
@@ -31,6 +31,47 @@ def wilson_interval(successes: float, n: int, confidence: float = 0.95) -> tuple
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def clustered_interval(
+    right: Sequence[float], units: Sequence[Hashable], confidence: float = 0.95
+) -> tuple[float, float]:
+    """The interval of an accuracy in which the pairs of one unit, such as a prompt, count as one.
+
+    Where every pair is a unit of its own, Wilson's. Else Student's t with G - 1 degrees of freedom
+    over the G units, for the ratio of their sums; where all units agree, and t has no spread to go
+    by, Wilson's as if each unit were one pair.
+
+    Args:
+        right: [B], 1 for a pair that is ranked right, 0.5 for a tie.
+        units: [B], what each pair belongs to.
+        confidence: in (0, 1).
+
+    Returns:
+        the lower and the upper end, both in [0, 1].
+
+    Raises:
+        ValueError: no pairs, a NaN among them, or not one unit a pair.
+
+    >>> right = [1, 1, 1, 0, 1, 1, 0, 0, 1, 1]
+    >>> "{:.2f} to {:.2f}".format(*clustered_interval(right, "abcdefghij"))
+    '0.40 to 0.89'
+    >>> "{:.2f} to {:.2f}".format(*clustered_interval(right, "aabbccddee"))
+    '0.14 to 1.00'
+    """
+    data = _units(right)
+    if len(units) != len(data):
+        raise ValueError(f"got {len(data)} pairs and {len(units)} units: expected one a pair")
+    place = {unit: i for i, unit in enumerate(dict.fromkeys(units))}
+    member = np.array([place[unit] for unit in units])
+    sizes, sums = np.bincount(member), np.bincount(member, data)
+    mean, g = float(data.mean()), len(place)
+    gaps = sums - mean * sizes
+    if g == len(data) or np.allclose(gaps, 0):
+        return wilson_interval(mean * g, g, confidence)
+    error = math.sqrt(g / (g - 1) * float(gaps @ gaps)) / len(data)
+    half = float(stdtrit(g - 1, 0.5 + confidence / 2)) * error
+    return max(0.0, mean - half), min(1.0, mean + half)
 
 
 def t_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float]:

@@ -10,7 +10,7 @@ from scipy import stats
 from tiny import byte_tokenizer, llama3_tokenizer, qwen_tokenizer, tiny, tokenizer
 
 from minirm import ExplicitRM, GenerativeRM, ImplicitRM, accuracy, metrics
-from minirm.commands.evaluate import interval
+from minirm.metrics import clustered_interval
 from minirm.pairs import TextFormat
 
 
@@ -73,7 +73,7 @@ def test_the_table_has_a_line_a_group_and_says_what_a_unit_is(here, capsys):
 
 def test_distinct_prompts_have_wilsons_interval():
     right = np.array([1, 1, 0, 0.5, 1])
-    assert interval(right, list("abcde")) == metrics.wilson_interval(3.5, 5)
+    assert clustered_interval(right, list("abcde")) == metrics.wilson_interval(3.5, 5)
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -85,7 +85,7 @@ def test_equal_clusters_have_students_t_over_the_means_of_the_prompts(seed, size
     order = draw.permutation(7 * size)
     means = right.mean(1)
     low, high = stats.t.interval(0.95, 6, loc=means.mean(), scale=stats.sem(means))
-    found = interval(right.flatten()[order], [prompts[i] for i in order])
+    found = clustered_interval(right.flatten()[order], [prompts[i] for i in order])
     assert found == pytest.approx((max(0, low), min(1, high)))
 
 
@@ -94,7 +94,8 @@ def test_repeating_every_pair_does_not_make_the_interval_narrower():
     right = draw.integers(0, 2, 40).astype(float)
     prompts = [str(i) for i in range(40)]
     once, twice, often = (
-        np.diff(interval(np.tile(right, times), prompts * times)).item() for times in (1, 2, 10)
+        np.diff(clustered_interval(np.tile(right, times), prompts * times)).item()
+        for times in (1, 2, 10)
     )
     assert often == pytest.approx(twice)
     assert once < twice < 1.15 * once  # Wilson's, then t
@@ -110,7 +111,7 @@ def test_it_covers_the_truth_where_pairs_with_one_prompt_go_together():
     for _ in range(1000):
         chance = draw.beta(1.4, 0.6, 40)  # mean .7
         right = (draw.random(len(prompts)) < np.repeat(chance, sizes)).astype(float)
-        low, high = interval(right, prompts)
+        low, high = clustered_interval(right, prompts)
         hit.append(low <= 0.7 <= high)
         low, high = metrics.wilson_interval(right.sum(), len(right))
         naive.append(low <= 0.7 <= high)
@@ -122,7 +123,7 @@ def test_it_covers_the_truth_where_pairs_with_one_prompt_go_together():
 @pytest.mark.parametrize("groups", [1, 6])
 def test_prompts_that_all_agree_are_no_certainty(value, groups):
     right, prompts = np.full(groups * 3, value), [str(g) for g in range(groups)] * 3
-    assert interval(right, prompts) == metrics.wilson_interval(value * groups, groups)
+    assert clustered_interval(right, prompts) == metrics.wilson_interval(value * groups, groups)
 
 
 def test_a_prompt_of_turns_is_one_unit_and_tools_tell_prompts_apart(here, capsys):
