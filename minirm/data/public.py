@@ -222,16 +222,12 @@ def _as_the_paper_samples(rows: list[Row]) -> list[Row]:
     """
 
     def kept(row: Row) -> bool:
+        tied = row["score_chosen"] == row["score_rejected"] or row["chosen"] == row["rejected"]
+        asks = row["prompt"].lower()
+        if tied or "translate" in asks or "translation" in asks:
+            return False
         pair = _pair(row, "")
-        texts = [str(part) for part in (pair.prompt, pair.chosen, pair.rejected)]
-        asks = texts[0].lower()
-        return (
-            row["score_chosen"] != row["score_rejected"]
-            and "translate" not in asks
-            and "translation" not in asks
-            and max(map(len, texts)) <= LONGEST
-            and texts[1] != texts[2]
-        )
+        return max(len(str(p)) for p in (pair.prompt, pair.chosen, pair.rejected)) <= LONGEST
 
     left = [row for row in rows if kept(row)]
     return random.Random(SEED).sample(left, min(SAMPLE, len(left)))

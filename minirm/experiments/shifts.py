@@ -28,7 +28,7 @@ from minirm.rewards import ImplicitRM
 from minirm.training.trainer import Trainer
 
 REWARDS = ("explicit", "explicit, mean", "implicit", "implicit, no reference")
-ON_A_GPU, ON_A_CPU = 64, 8
+ON_A_GPU, ON_A_CPU = 32, 8
 """Answers at once, for memory's sake: an implicit reward holds a row of logits for every token."""
 ROUNDING = 1e-6
 """Rewards that differ by no more than this are equal, but for an order of summation."""

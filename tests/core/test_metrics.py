@@ -16,6 +16,7 @@ from minirm.metrics import (
     bootstrap_interval,
     brier_score,
     calibration_error,
+    clustered_interval,
     t_interval,
     wilson_interval,
 )
@@ -242,3 +243,29 @@ def test_calibration_error_weighs_bins_by_their_pairs():
     low, high = math.log(0.55 / 0.45), math.log(0.95 / 0.05)
     found = calibration_error([low] * 3 + [high], [0] * 4)
     assert found == pytest.approx((3 * 0.45 + 0.05) / 4)
+
+
+# ------------------------------------------------------------------- intervals over units
+
+
+def test_a_clustered_interval_worked_by_hand():
+    """Three prompts with 2, 1 and 1 right of two: gaps 2/3, -1/3, -1/3 from 4/3, s.e. 1/6."""
+    right, units = [1, 1, 1, 0, 0, 1], ["a", "a", "b", "b", "c", "c"]
+    t = 0.816496580927726  # of Student's t with 2 degrees of freedom, the quantile at .75
+    low, high = clustered_interval(right, units, confidence=0.5)
+    assert (low, high) == pytest.approx((4 / 6 - t / 6, 4 / 6 + t / 6))
+
+
+def test_units_that_agree_have_no_spread_and_count_once():
+    """A scorer that is right of one and wrong of the other in every unit: as one pair each."""
+    found = clustered_interval([1, 0] * 59, [i // 2 for i in range(118)])
+    assert found == wilson_interval(29.5, 59)
+
+
+@pytest.mark.parametrize(
+    ("right", "units", "message"),
+    [([], [], "non-empty"), ([1.0], ["a", "b"], "1 pairs and 2 units"), ([np.nan], "a", "numbers")],
+)
+def test_an_interval_needs_a_unit_for_every_pair(right, units, message):
+    with pytest.raises(ValueError, match=message):
+        clustered_interval(right, units)
