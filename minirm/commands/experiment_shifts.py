@@ -55,12 +55,17 @@ def add(names: argparse._SubParsersAction) -> None:
         choices=("no", "tf32", "bf16"),
         help="no: float32; tf32: a GPU may round its matrix products' factors",
     )
+    _add_limits(shifts)
+    add_run_arguments(shifts)
+    shifts.set_defaults(run=run)
+
+
+def _add_limits(shifts: argparse.ArgumentParser) -> None:
+    add = shifts.add_argument
     add("--max-pairs", type=count, metavar="N", help="the first N training pairs that fit")
     add("--max-items", type=count, metavar="N", help="the first N rows of each test set")
     add("--max-prompt", type=count, metavar="TOKENS", help="leave out pairs with a longer prompt")
     add("--max-answer", type=count, metavar="TOKENS", help="cut longer answers")
-    add_run_arguments(shifts)
-    shifts.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:

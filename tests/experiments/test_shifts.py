@@ -21,6 +21,7 @@ N = 5
 QUESTIONS = [f"Do you often {verb} strangers?" for verb in ("help", "thank", "greet", "guide")]
 QUESTIONS.append("Do you usually help the very old strangers of whom you say that they are kind?")
 ANSWERS = {  # by set; a number makes texts of one set differ
+    "train": ("Yes, I do. {}", "no {}"),
     "ultrafeedback": ("Yes, I do. {}", "no {}"),
     "paraphrase": ("Of course I do {}", "Not that I know {}"),
     "french": ("Oui, toujours. {}", "Jamais de la vie, jamais. {}"),
@@ -41,7 +42,7 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("MINIRM_DATA", str(data))
     monkeypatch.chdir(tmp_path)
     for name, called in {"train": "ultrafeedback", **SETS}.items():
-        sides = ANSWERS.get(name, (f"{name} yes {{}}", f"{name} no, never {{}}"))
+        sides = ANSWERS.get(name, (f"Yes, {name} {{}}", f"no, never {name} {{}}"))
         better, worse = ([side.format(i) for i in range(N)] for side in sides)
         rows = [
             {"prompt": q, "chosen": a, "rejected": b}
