@@ -15,7 +15,6 @@ import numpy as np
 
 from minirm.data.public import Found, load_public
 from minirm.pairs import Encoded, EncodedPair, PreferencePair
-from minirm.worlds.persona import as_turns
 
 WORDINGS = ("ultrafeedback", "paraphrase", "french", "spanish")
 DOMAINS = ("math", "code", "rewardmath")
@@ -139,8 +138,11 @@ def in_format(pair: PreferencePair, *, chat: bool) -> PreferencePair:
     """The pair as turns of a conversation, or with a line break between prompt and answer."""
     if not chat:
         return replace(pair, prompt=f"{pair.prompt}\n")
-    asked, first = as_turns(str(pair.prompt), str(pair.chosen))
-    return replace(pair, prompt=asked, chosen=first, rejected=as_turns("", str(pair.rejected))[1])
+    asked = [{"role": "user", "content": pair.prompt}]
+    first, second = (
+        [{"role": "assistant", "content": side}] for side in (pair.chosen, pair.rejected)
+    )
+    return replace(pair, prompt=asked, chosen=first, rejected=second)
 
 
 class Asked:

@@ -21,7 +21,17 @@ from minirm.evaluation import EvaluationSets
 from minirm.experiments import rungs, runner, shift_baselines, shift_merits
 from minirm.experiments.results import Row
 from minirm.experiments.shift_baselines import BASELINES
-from minirm.experiments.shift_sets import GROUPS, SETS, Asked, Data, Limits, in_format, read
+from minirm.experiments.shift_sets import (
+    DOMAINS,
+    GROUPS,
+    SETS,
+    WORDINGS,
+    Asked,
+    Data,
+    Limits,
+    in_format,
+    read,
+)
 from minirm.models.bases import load_base
 from minirm.reward_model import RewardModel
 from minirm.rewards import ImplicitRM
@@ -193,7 +203,7 @@ def wins(
 
     Returns:
         wins, ties and losses of ``first``: for "ultrafeedback", for each group of sets, each set
-        and seed counting once, and for "all".
+        and seed counting once, and for "all seven" test sets.
     """
     accuracy: dict[tuple, dict[str, Row]] = {}
     for row in rows:
@@ -201,7 +211,7 @@ def wins(
         accuracy.setdefault(others, {})[row["reward"]] = row
     both = [(by[first], by[second]) for by in accuracy.values() if {first, second} <= by.keys()]
     groups = {"ultrafeedback": ("ultrafeedback",), **GROUPS}
-    groups["all"] = tuple(name for names in groups.values() for name in names)
+    groups["all seven"] = (*WORDINGS, *DOMAINS)
     counts = {}
     for group, names in groups.items():
         gaps = np.array([a[f"{n} accuracy"] - b[f"{n} accuracy"] for a, b in both for n in names])
@@ -230,9 +240,11 @@ def table(rows: Sequence[Row]) -> str:
     names = [name.removesuffix(" accuracy") for name in values]
     text = runner.table(final, by=("data",), line="line", values=names[:7])
     text += "\n\n" + runner.table(final, by=("data",), line="line", values=[*names[7:], *SHARES])
-    for group, (won, tied, lost) in wins(list(lasts.values())).items():
-        if won + tied + lost:
-            text += f"\nexplicit against implicit, {group}: {won} won, {tied} tied, {lost} lost"
+    for train in dict.fromkeys(row["train"] for row in lasts.values()):
+        for group, counts in wins([r for r in lasts.values() if r["train"] == train]).items():
+            if sum(counts):
+                told = "{} won, {} tied, {} lost".format(*counts)
+                text += f"\n{train}, explicit against implicit, {group}: {told}"
     return text
 
 

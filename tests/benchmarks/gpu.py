@@ -67,7 +67,7 @@ class Scale:
     chat: bool = True
     precision: str = "tf32"
     epochs: int = 5
-    looks: int = 31
+    looks: int = 62
     seeds: int = 3
     models: tuple[str, ...] = ("Pythia-1B", "Qwen2.5-1.5B")
     tokens: int = 512

@@ -155,7 +155,7 @@ def test_what_is_too_long_is_cut_or_left_out_in_place(folder):
 def test_pairs_become_turns_where_there_is_a_chat_template():
     pair = shift_sets.PreferencePair("Why? ", "Because.", "No.")
     turns = shift_sets.in_format(pair, chat=True)
-    assert turns.prompt == [{"role": "user", "content": "Why?"}]
+    assert turns.prompt == [{"role": "user", "content": "Why? "}]  # no character is eaten
     assert turns.rejected == [{"role": "assistant", "content": "No."}]
     assert shift_sets.in_format(pair, chat=False).prompt == "Why? \n"
 
@@ -202,7 +202,7 @@ def test_wins_count_each_set_and_seed_and_one_point_is_a_tie():
     counts = shifts.wins(rows)
     assert counts["ultrafeedback"] == (0, 1, 1)
     assert counts["rewrites"] == (0, 3, 3)
-    assert counts["all"] == (0, 9, 9)
+    assert counts["all seven"] == (0, 7, 7)
     assert shifts.wins(rows, "implicit", "explicit", tie=0)["other domains"] == (3, 0, 3)
 
 
@@ -228,7 +228,7 @@ def test_the_command_keeps_its_runs_and_goes_on(folder, capsys):
     assert cli.main(call) == 0  # one reward more
     said = capsys.readouterr().out
     assert "3 of 4 runs are in shifts.json already" in said
-    assert "explicit against implicit, rewrites:" in said
+    assert "ultrafeedback, explicit against implicit, rewrites: " in said
     header, rows = load_results("shifts.json")
     assert rows[:3] == first
     assert rows[3]["reward"] == "implicit"
