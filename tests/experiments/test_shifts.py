@@ -92,6 +92,7 @@ def test_the_rewards_are_those_of_the_trained_model_for_the_texts_of_the_file(fo
     np.testing.assert_allclose(row["rewards"]["spanish"][0], expected, rtol=1e-4)
 
 
+@pytest.mark.needs("sklearn")
 def test_baselines_are_rows_of_the_same_table(folder):
     rows = {}
     for name in shifts.BASELINES:
@@ -117,6 +118,7 @@ def test_baselines_are_rows_of_the_same_table(folder):
     assert per_token == pytest.approx(expected / n, rel=1e-4)
 
 
+@pytest.mark.needs("sklearn")
 def test_who_reads_no_prompt_is_right_in_half_of_the_instructions(folder):
     for name in ("longer", "word counts", "TF-IDF"):
         (row,) = shifts.measure(run(reward=name))
