@@ -63,7 +63,7 @@ def add(names: argparse._SubParsersAction) -> None:
 def _add_limits(shifts: argparse.ArgumentParser) -> None:
     add = shifts.add_argument
     add("--max-pairs", type=count, metavar="N", help="the first N training pairs that fit")
-    add("--max-items", type=count, metavar="N", help="the first N rows of each test set")
+    add("--max-items", type=count, metavar="N", help="the first N pairs of each test set that fit")
     add("--max-prompt", type=count, metavar="TOKENS", help="leave out pairs with a longer prompt")
     add("--max-answer", type=count, metavar="TOKENS", help="cut longer answers")
 

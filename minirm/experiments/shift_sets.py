@@ -48,7 +48,7 @@ class Limits:
 
     Args:
         pairs: training pairs, the first so many that fit; None for all.
-        items: of each test set the first so many rows; None for all.
+        items: of each test set the first so many pairs that fit; None for all.
         max_prompt: pairs with a longer prompt, in tokens, are left out.
         max_answer: longer answers are cut after so many tokens, and end there.
     """
@@ -109,13 +109,19 @@ def read(train: str, tokenizer: Any, limits: Limits) -> Data:
         sides = [cut(tokenizer, str(s), limits.max_answer) for s in (pair.chosen, pair.rejected)]
         return replace(pair, chosen=sides[0], rejected=sides[1])
 
-    pairs: list[PreferencePair] = []
-    for pair in found["train"].pairs:
-        if len(pairs) == limits.pairs:
-            break
-        if (kept := fitting(pair)) is not None and kept.chosen != kept.rejected:
-            pairs.append(kept)
-    tests = {name: [fitting(p) for p in found[name].pairs[: limits.items]] for name in SETS}
+    def first(several: Sequence[PreferencePair], most: int | None, *, apart: bool) -> Pairs:
+        fit: list[PreferencePair | None] = []
+        for pair in several:
+            if most is not None and len(fit) - fit.count(None) == most:
+                break
+            cut_pair = fitting(pair)
+            alike = cut_pair is not None and cut_pair.chosen == cut_pair.rejected
+            fit.append(None if apart and alike else cut_pair)
+        return fit
+
+    chosen = first(found["train"].pairs, limits.pairs, apart=True)
+    pairs = [pair for pair in chosen if pair is not None]
+    tests = {name: first(found[name].pairs, limits.items, apart=False) for name in SETS}
     every: dict[str, Pairs] = {"train": pairs, **tests}
     for name, several in every.items():
         if not any(pair is not None for pair in several):

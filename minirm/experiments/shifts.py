@@ -64,7 +64,7 @@ class Run:
         precision: "no" for float32, "tf32" for float32 whose matrix products a GPU may round to
             TF32, or "bf16".
         pairs: training pairs used; None for all.
-        items: rows used of each test set; None for all.
+        items: pairs used of each test set; None for all.
         max_prompt: longest prompt, in tokens; pairs with a longer one are left out.
         max_answer: tokens after which an answer is cut; None for never.
     """

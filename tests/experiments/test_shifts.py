@@ -152,6 +152,8 @@ def test_what_is_too_long_is_cut_or_left_out_in_place(folder):
     assert max(row["rewards"]["french"][1][:4]) == 3  # two tokens and EOS
     limited = shift_sets.read("ultrafeedback", tokenizer, Limits(pairs=3, items=2))
     assert (len(limited.train), len(limited.tests["math"])) == (3, 2)
+    fitting = shift_sets.read("ultrafeedback", tokenizer, Limits(items=1, max_prompt=30))
+    assert [len(fitting.tests[name]) for name in WORDINGS] == [1] * 4
 
 
 def test_pairs_become_turns_where_there_is_a_chat_template():
