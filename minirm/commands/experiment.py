@@ -11,6 +11,7 @@ from minirm.commands import (
     experiment_openings,
     experiment_persona,
     experiment_real,
+    experiment_shifts,
     experiment_wordings,
 )
 
@@ -21,6 +22,7 @@ IN_ORDER = (
     experiment_openings,
     experiment_wordings,
     experiment_real,
+    experiment_shifts,
     experiment_hamiltonian,
 )
 
