@@ -10,6 +10,7 @@ EXTRAS      ?= book,test
 PYTEST_ARGS ?=
 CONSTRAINTS ?= constraints.txt
 BOOK_ARGS   ?=
+GPU_ARGS    ?=
 BENCH_ARGS  ?= --json book/results/benchmark.json
 
 # Small models gain little from a second thread, and where the cores have other work to do they lose
@@ -39,7 +40,7 @@ BOOK_ENV := env -u JUPYTER_PATH -u PYTHONPATH JUPYTER_PREFER_ENV_PATH=1 PYTHONNO
 
 .DEFAULT_GOAL := help
 .PHONY: help install book pdf test quick lowest notebooks check-notebooks student teacher real bench \
-        lint format picture clean
+        gpu lint format picture clean
 
 help:  ## say what there is to make
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1@\2/p' Makefile | awk -F@ '{ printf "%-24s%s\n", $$1, $$2 }'
@@ -128,6 +129,10 @@ real:  ## fetch the real language model (SmolLM2, 93 MB) into your cache, for --
 bench:  ## time minirm against TRL (BENCH_ARGS=--quick for a look)
 	@$(MAKE) --no-print-directory EXTRAS=bench install
 	@$(BIN)/python tests/benchmarks/bench.py $(BENCH_ARGS)
+
+gpu:  ## what the book wants of one GPU, in nine minutes (REHEARSE=1: a small one, anywhere)
+	@$(MAKE) --no-print-directory EXTRAS=real install
+	@$(BIN)/python tests/benchmarks/gpu.py $(if $(REHEARSE),--rehearse) $(GPU_ARGS)
 
 lint: $(STAMP)  ## check style, formatting (notebooks included) and types
 	@$(BIN)/python -m ruff check .

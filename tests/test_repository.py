@@ -34,6 +34,7 @@ KNOWN_HOSTS = {
     "doi.org",
     "download.pytorch.org",
     "huggingface.co",
+    "raw.githubusercontent.com",
     "keepachangelog.com",
     "semver.org",
     "www.apache.org",

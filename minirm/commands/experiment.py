@@ -12,6 +12,7 @@ from minirm.commands import (
     experiment_persona,
     experiment_real,
     experiment_separators,
+    experiment_shifts,
     experiment_wordings,
 )
 
@@ -23,6 +24,7 @@ IN_ORDER = (
     experiment_wordings,
     experiment_separators,
     experiment_real,
+    experiment_shifts,
     experiment_hamiltonian,
 )
 

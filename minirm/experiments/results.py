@@ -185,6 +185,11 @@ class ResultsFile:
         self._content = self._read()
         return self._done[run]
 
+    @property
+    def done(self) -> Mapping[Any, Sequence[Row]]:
+        """The runs that are in the file, as far as ``finished`` was asked, with their rows."""
+        return dict(self._done)
+
     def _read(self) -> bytes | None:
         return self.path.read_bytes() if self.path.exists() else None
 

@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import asdict, replace
@@ -58,6 +59,7 @@ def measure_all(
     jobs: int = 1,
     keep: ResultsFile | None = None,
     progress: bool | None = None,
+    until: float | None = None,
 ) -> list[Row]:
     """The rows of every run, in the runs' order.
 
@@ -69,6 +71,9 @@ def measure_all(
         keep: where each run is kept as it ends. Those that are there already are not run again.
         progress: True or False; None shows a bar where somebody can watch. Without a bar the
             logger "minirm" gets a line for each run.
+        until: when all has to be over, by ``time.monotonic``. No run begins that would not end
+            by then, were it to take as long as the longest so far; the rows are those of the runs
+            that were done.
 
     Raises:
         ValueError: there is nothing to run, or ``keep`` is not this experiment's file.
@@ -79,16 +84,20 @@ def measure_all(
     done: dict[Any, Sequence[Row]] = dict(keep.finished(runs)) if keep else {}
     if keep and done:
         log.info("%d of %d runs are in %s already", len(done), len(runs), keep.path)
-    left = [run for run in runs if run not in done]
+    took: list[float] = []
+    left = _in_time((run for run in runs if run not in done), took, until)
     with progress_bar(total=len(runs), initial=len(done), desc="runs", show=progress) as bar:
-        for run, rows in _ended(measure, left, jobs):
+        for run, rows, seconds in _ended(measure, left, jobs):
             done[run] = rows
+            took.append(seconds)
             if keep:
                 done[run] = keep.add(run, rows)
             bar.update()
             if bar.disable:
                 log.info("%d of %d runs: %s", len(done), len(runs), described(run))
-    return [row for run in runs for row in done[run]]
+    if len(done) < len(runs):
+        log.info("the time is up: %d of %d runs are left", len(runs) - len(done), len(runs))
+    return [row for run in runs if run in done for row in done[run]]
 
 
 def described(run: Any) -> str:
@@ -149,32 +158,46 @@ def _number(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def _ended(measure: Measure, runs: Sequence[Any], jobs: int) -> Iterator[tuple[Any, Sequence[Row]]]:
-    """Each run with its rows, as they end."""
+def _in_time(runs: Iterator[Any], took: Sequence[float], until: float | None) -> Iterator[Any]:
+    """The runs, as long as there is time for one more like the longest that ended."""
+    for run in runs:
+        if until is not None and time.monotonic() + max(took, default=0.0) > until:
+            return
+        yield run
+
+
+def _ended(
+    measure: Measure, left: Iterator[Any], jobs: int
+) -> Iterator[tuple[Any, Sequence[Row], float]]:
+    """Each run with its rows and the seconds that it took, as they end."""
     if jobs == 1:
-        for run in runs:
+        for run in left:
+            start = time.monotonic()
             try:
                 rows = measure(run)
             except FAILURES as error:
                 raise _failed(run, error) from error
-            yield run, rows
+            yield run, rows, time.monotonic() - start
         return
-    left, failed = iter(runs), None
+    failed = None
     with ProcessPoolExecutor(jobs, get_context("spawn"), _start_worker) as pool:
         # No more are handed out than are at work, so that after a failure none has to be called
         # back.
-        at_work = {pool.submit(measure, run): run for run in itertools.islice(left, jobs)}
+        at_work = {
+            pool.submit(measure, run): (run, time.monotonic())
+            for run in itertools.islice(left, jobs)
+        }
         while at_work:
             for future in wait(at_work, return_when=FIRST_COMPLETED).done:
-                run = at_work.pop(future)
+                run, start = at_work.pop(future)
                 try:
                     rows = future.result()
                 except FAILURES as error:
                     failed = failed or (run, error)
                     continue
-                yield run, rows
+                yield run, rows, time.monotonic() - start
                 for run in itertools.islice(left, 0 if failed else 1):
-                    at_work[pool.submit(measure, run)] = run
+                    at_work[pool.submit(measure, run)] = run, time.monotonic()
     if failed:
         raise _failed(*failed) from failed[1]
 

@@ -1,4 +1,7 @@
-"""Numbers that judge rewards. ``ranking`` of pairs, ``meaning`` in grids, and their ``intervals``.
+"""Numbers that judge rewards.
+
+``ranking`` of pairs, ``meaning`` in grids and under ``rewording``, rankings at equal ``lengths``,
+and their ``intervals``.
 
 Plain arrays in, plain floats out.
 """
@@ -11,6 +14,7 @@ from minirm.metrics.intervals import (
     t_interval,
     wilson_interval,
 )
+from minirm.metrics.lengths import LengthFree, equally_long, length_free
 from minirm.metrics.meaning import MeaningShare, meaning_share, opening_accuracies
 from minirm.metrics.ranking import (
     accuracy,
@@ -20,9 +24,13 @@ from minirm.metrics.ranking import (
     to_array,
     win_rate,
 )
+from minirm.metrics.rewording import PARTS, WordingShare, wording_share
 
 __all__ = [
+    "PARTS",
+    "LengthFree",
     "MeaningShare",
+    "WordingShare",
     "accuracy",
     "accuracy_interval",
     "bootstrap_interval",
@@ -30,6 +38,8 @@ __all__ = [
     "calibration_error",
     "cluster_interval",
     "difference_interval",
+    "equally_long",
+    "length_free",
     "meaning_share",
     "normalised_margin",
     "opening_accuracies",
@@ -37,4 +47,5 @@ __all__ = [
     "to_array",
     "wilson_interval",
     "win_rate",
+    "wording_share",
 ]

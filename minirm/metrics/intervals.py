@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Sequence
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
 from scipy.special import stdtrit
@@ -107,7 +106,7 @@ def bootstrap_interval(
 
 
 def cluster_interval(
-    values: Sequence[float], units: Sequence[Any], confidence: float = 0.95
+    values: Sequence[float], units: Sequence[Hashable], confidence: float = 0.95
 ) -> tuple[float, float]:
     """The interval of a share in which cases with one unit (a prompt) count as one.
 
@@ -120,10 +119,16 @@ def cluster_interval(
         units: [B], what tells the units apart.
         confidence: in (0, 1).
 
+    Returns:
+        the lower and the upper end, both in [0, 1].
+
+    Raises:
+        ValueError: no values, a NaN among them, or not one unit a value.
+
     >>> right = [1, 1, 1, 0, 1, 1, 0, 0, 1, 1]
-    >>> "{:.2f} to {:.2f}".format(*cluster_interval(right, list("abcdefghij")))
+    >>> "{:.2f} to {:.2f}".format(*cluster_interval(right, "abcdefghij"))
     '0.40 to 0.89'
-    >>> "{:.2f} to {:.2f}".format(*cluster_interval(right, list("aabbccddee")))
+    >>> "{:.2f} to {:.2f}".format(*cluster_interval(right, "aabbccddee"))
     '0.14 to 1.00'
     """
     data = _units(values)
@@ -134,7 +139,7 @@ def cluster_interval(
 
 
 def difference_interval(
-    differences: Sequence[float], units: Sequence[Any], confidence: float = 0.95
+    differences: Sequence[float], units: Sequence[Hashable], confidence: float = 0.95
 ) -> tuple[float, float]:
     """The interval of the mean difference of two models' right answers to the same cases.
 
@@ -145,6 +150,12 @@ def difference_interval(
         differences: [B], of one model's 1, 0.5 or 0 and the other's.
         units: [B], what tells the units apart.
         confidence: in (0, 1).
+
+    Returns:
+        the lower and the upper end, both in [-1, 1].
+
+    Raises:
+        ValueError: no values, a NaN among them, or not one unit a value.
 
     >>> print("{:.2f} to {:.2f}".format(*difference_interval([0.0] * 20, range(20))))
     -0.16 to 0.16
@@ -176,8 +187,10 @@ def moves_interval(
     return max(-1.0 if difference else 0.0, value - half), min(1.0, value + half)
 
 
-def _moves(values: np.ndarray, units: Sequence[Any]) -> np.ndarray:
+def _moves(values: np.ndarray, units: Sequence[Hashable]) -> np.ndarray:
     """By how much each unit moves the mean of the values: [G]."""
+    if len(units) != len(values):
+        raise ValueError(f"got {len(values)} values and {len(units)} units: expected one a value")
     place = {unit: i for i, unit in enumerate(dict.fromkeys(units))}
     member = [place[unit] for unit in units]
     sums, sizes = np.bincount(member, values), np.bincount(member)

@@ -36,8 +36,8 @@ import rivals
 import torch
 import transformers
 import trl
-from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from texts import make_text, make_tokenizer
+from transformers import LlamaConfig, LlamaForCausalLM
 
 import minirm
 from minirm import ExplicitRM, ImplicitRM, PreferencePair, Trainer
@@ -61,23 +61,9 @@ CASES = {  # reward, model, lengths, pairs a round, batch size
 NAMES = ("minirm", "TRL default", "TRL best", "two rows (paper)", "two rows, bucketed, cached")
 
 
-def make_tokenizer(vocabulary: int) -> Any:
-    words = {f"w{i}": i for i in range(vocabulary - 3)}
-    words |= {t: vocabulary - 3 + i for i, t in enumerate(("<pad>", "</s>", "<unk>"))}
-    backend = Tokenizer(models.WordLevel(words, unk_token="<unk>"))
-    backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    return PreTrainedTokenizerFast(
-        tokenizer_object=backend, pad_token="<pad>", eos_token="</s>", unk_token="<unk>"
-    )
-
-
 def make_pairs(lengths: str, n: int | None, vocabulary: int) -> list[PreferencePair]:
     """Random words, as many as the real texts have tokens; equal texts stay equal."""
     draw = random.Random(0)
-
-    def text(name: int, tokens: int) -> str:
-        word = random.Random(name)
-        return " ".join(f"w{word.randrange(vocabulary - 3)}" for _ in range(tokens))
 
     if lengths == "uniform":
         sizes = [(128, 256), (64, 128), (64, 128)]
@@ -88,6 +74,10 @@ def make_pairs(lengths: str, n: int | None, vocabulary: int) -> list[PreferenceP
     else:
         table = json.loads((HERE.parents[1] / "book/results/lengths.json").read_text())[lengths]
         table = draw.sample(table, n) if n else table
+
+    def text(name: int, tokens: int) -> str:
+        return make_text(name, tokens, vocabulary)
+
     return [PreferencePair(text(*r[:2]) + " ", text(*r[2:4]), text(*r[4:])) for r in table]
 
 

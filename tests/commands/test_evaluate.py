@@ -1,4 +1,4 @@
-"""``minirm evaluate``: its numbers, its intervals, and what it opens."""
+"""``minirm evaluate``: its numbers, and what it opens."""
 
 import json
 
@@ -6,11 +6,9 @@ import numpy as np
 import pytest
 import torch
 from calling import ROWS, call, write_rows
-from scipy import stats
 from tiny import byte_tokenizer, llama3_tokenizer, qwen_tokenizer, tiny, tokenizer
 
 from minirm import ExplicitRM, GenerativeRM, ImplicitRM, accuracy, metrics
-from minirm.metrics import cluster_interval as interval
 from minirm.metrics import difference_interval
 from minirm.pairs import TextFormat
 
@@ -68,63 +66,6 @@ def test_the_table_has_a_line_a_group_and_says_what_a_unit_is(here, capsys):
     write_rows("pairs.jsonl", distinct(ROWS))
     assert call("evaluate", "rm", "--data", "pairs.jsonl") == 0
     assert "unit" not in capsys.readouterr().out
-
-
-# ------------------------------------------------------------------------- intervals
-
-
-def test_distinct_prompts_have_wilsons_interval():
-    right = np.array([1, 1, 0, 0.5, 1])
-    assert interval(right, list("abcde")) == metrics.wilson_interval(3.5, 5)
-
-
-@pytest.mark.parametrize("seed", [0, 1])
-@pytest.mark.parametrize("size", [2, 5])
-def test_equal_clusters_have_students_t_over_the_means_of_the_prompts(seed, size):
-    draw = np.random.default_rng(seed)
-    right = draw.integers(0, 3, (7, size)) / 2
-    prompts = [f"prompt {g}" for g in range(7) for _ in range(size)]
-    order = draw.permutation(7 * size)
-    means = right.mean(1)
-    low, high = stats.t.interval(0.95, 6, loc=means.mean(), scale=stats.sem(means))
-    found = interval(right.flatten()[order], [prompts[i] for i in order])
-    assert found == pytest.approx((max(0, low), min(1, high)))
-
-
-def test_repeating_every_pair_does_not_make_the_interval_narrower():
-    draw = np.random.default_rng(0)
-    right = draw.integers(0, 2, 40).astype(float)
-    prompts = [str(i) for i in range(40)]
-    once, twice, often = (
-        np.diff(interval(np.tile(right, times), prompts * times)).item() for times in (1, 2, 10)
-    )
-    assert often == pytest.approx(twice)
-    assert once < twice < 1.15 * once  # Wilson's, then t
-
-
-@pytest.mark.slow
-def test_it_covers_the_truth_where_pairs_with_one_prompt_go_together():
-    """Of 40 prompts with 1 to 9 pairs; Wilson's on pairs would cover it in three of four."""
-    draw = np.random.default_rng(0)
-    sizes = np.arange(40) % 9 + 1
-    prompts = [str(g) for g, size in enumerate(sizes) for _ in range(size)]
-    hit, naive = [], []
-    for _ in range(1000):
-        chance = draw.beta(1.4, 0.6, 40)  # mean .7
-        right = (draw.random(len(prompts)) < np.repeat(chance, sizes)).astype(float)
-        low, high = interval(right, prompts)
-        hit.append(low <= 0.7 <= high)
-        low, high = metrics.wilson_interval(right.sum(), len(right))
-        naive.append(low <= 0.7 <= high)
-    assert 0.91 <= np.mean(hit) <= 0.97
-    assert np.mean(naive) < 0.85
-
-
-@pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
-@pytest.mark.parametrize("groups", [1, 6])
-def test_prompts_that_all_agree_are_no_certainty(value, groups):
-    right, prompts = np.full(groups * 3, value), [str(g) for g in range(groups)] * 3
-    assert interval(right, prompts) == metrics.wilson_interval(value * groups, groups)
 
 
 def test_a_prompt_of_turns_is_one_unit_and_tools_tell_prompts_apart(here, capsys):

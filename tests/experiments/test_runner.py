@@ -422,3 +422,24 @@ def test_killed_and_called_again_it_ends_as_if_it_had_never_been_stopped(tmp_pat
     settings = {"base": "no-facts", "reward": "explicit", "epochs": 1, "batch_size": 40}
     once = measure_all(persona.measure, [persona.Run(seed=seed, **settings) for seed in range(4)])
     assert load_results(path)[1] == [{k: results.shortened(v) for k, v in r.items()} for r in once]
+
+
+# ------------------------------------------------------------------------------ the time is up
+
+
+def test_no_run_begins_that_would_not_end_in_time(path, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("minirm.experiments.runner.time.monotonic", lambda: now[0])
+
+    def takes_ten(run):
+        now[0] += 10
+        return measure(run)
+
+    rows = measure_all(takes_ten, RUNS, keep=keep(path), until=125)
+    assert [row["seed"] for row in rows] == [0, 0, 1, 1]  # a third would end at 130
+    now[0] = 500
+    recorder = Recorder()
+    rows = measure_all(recorder, RUNS, keep=keep(path), until=600)
+    assert recorder.runs == RUNS[2:]  # it goes on where it stopped
+    assert [row["seed"] for row in rows] == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert measure_all(recorder, RUNS, until=400) == []
