@@ -50,7 +50,7 @@ function curve(record, measure, total, width) {
 function inWords(record, measure) {
   const said = Object.entries(record).filter(([, { measured }]) => measured.length).map(([reward, { measured }]) =>
     `${LABELS[reward]} ${percent(lastOf(measured)[measure])}`);
-  return said.length ? `${MEASURES[measure]}: ${said.join(", ")}` : `${MEASURES[measure]}: nothing is measured yet`;
+  return said.length ? `${MEASURES[measure]}: ${said.join(", ")}` : `${MEASURES[measure]}: a plot in which nothing is measured yet, press Train`;
 }
 
 /** A row a number, a column a judge. */
