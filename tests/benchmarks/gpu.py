@@ -18,7 +18,6 @@ import shlex
 import sys
 import tempfile
 import time
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -190,7 +189,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     command = shlex.join(["python", "tests/benchmarks/gpu.py", *given])
     transformers.logging.set_verbosity_error()
-    warnings.filterwarnings("ignore")
     with lines_of_logging():
         if not options.rehearse:
             resolve(WHOLE.base)  # what is not there shows now

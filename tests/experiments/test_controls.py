@@ -7,7 +7,6 @@ from dataclasses import asdict, fields
 from pathlib import Path
 
 import pytest
-import torch
 
 from minirm import cli, load_base
 from minirm.commands.experiment_runs import some_of
@@ -25,14 +24,6 @@ ACCURACIES = (
     *("accuracy", "right"),
 )
 SMALL = ["experiment", "controls", "--bases", "no-facts", "--designs", "one prefix"]
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def run_of(row):

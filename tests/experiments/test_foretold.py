@@ -17,14 +17,6 @@ RESULTS = Path(__file__).parents[2] / "book" / "results"
 N = len(persona.OPENINGS)
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def test_margins_are_of_right_after_one_opening_and_wrong_after_another():
     right, wrong = torch.arange(1.0, 4.0), torch.tensor([0.0, 10.0, 20.0])
     margins = foretold.pair_margins(torch.stack([right, wrong], -1))

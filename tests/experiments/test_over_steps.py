@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from minirm import cli
 from minirm.commands.experiment_runs import some_of
@@ -17,14 +16,6 @@ from minirm.experiments.rungs import RUNGS
 
 RESULTS = Path(__file__).parents[2] / "book" / "results"
 SHARES = ("meaning", "words", "opening", "interaction")
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def run_of(row):

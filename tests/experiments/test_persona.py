@@ -18,14 +18,6 @@ from minirm.worlds import opinions, persona
 RESULTS = Path(__file__).parents[2] / "book" / "results"
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def first_words(texts):
     return {text.split()[0] for text in texts}
 
