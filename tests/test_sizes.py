@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -76,3 +77,9 @@ def test_no_exception_from_ruffs_limits_is_idle() -> None:
         if code in LIMITS
     }
     assert excepted == hits
+
+
+def test_no_two_test_files_have_one_name():
+    """Pytest knows a test file by its bare name: of two that share one it reads only the first."""
+    names = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))
+    assert [name for name, times in names.items() if times > 1] == []
