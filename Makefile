@@ -62,9 +62,11 @@ $(BUILD)/.code: $(CODE)
 	@echo 'c.IPKernelApp.log_level = "ERROR"' > $(BUILD)/.ipython/profile_default/ipython_kernel_config.py
 	@touch $@
 
+# The chapters are executed on all cores first; the build then takes them from its cache, one by one.
 # A failed build forgets the pages that it read, so that the next one shows its warnings again;
 # what was executed without error stays cached.
 book: $(STAMP) $(BUILD)/.code  ## execute the chapters and build the book
+	@$(BOOK_ENV) $(BIN)/python book/_execute.py
 	@$(BOOK_ENV) $(BIN)/jupyter-book build book -W -n --keep-going $(BOOK_ARGS) || \
 	  { rm -rf $(BUILD)/.doctrees; echo; echo "The book was not built: see the warnings above."; exit 1; }
 	@echo
