@@ -62,16 +62,19 @@ def plot_foretold(
     return fig
 
 
-def plot_token_changes(data: pd.DataFrame, foretold: Mapping[str, str], *, title: str) -> Figure:
+def plot_token_changes(
+    data: pd.DataFrame, foretold: Mapping[str, str], *, title: str, unit: str = "base"
+) -> Figure:
     """Change of ln pi, foretold and trained, a bar a token: one panel an answer.
 
-    The bar is the mean over bases, and a point is one base, the mean over its seeds.
+    The bar is the mean over units, and a point is one of them: a base, the mean over its seeds.
 
     Args:
         data: rows of ``experiments.foretold_tokens`` of one design, with "base", "answer",
             "place", "token", "trained" and what is foretold.
         foretold: columns to set beside "trained", each with its label.
         title: what was found.
+        unit: the column whose values are drawn apart, "base" or "seed".
     """
     columns = {**foretold, "trained": "trained"}
     colours = [*plt.get_cmap("Greys")(np.linspace(0.35, 0.65, len(foretold)))]
@@ -84,10 +87,10 @@ def plot_token_changes(data: pd.DataFrame, foretold: Mapping[str, str], *, title
     thick = 0.8 / len(columns)
     for ax, (answer, part) in zip(axes[0], answers, strict=True):
         for row, (column, label) in enumerate(columns.items()):
-            bases = part.groupby(["place", "base"])[column].mean().unstack()
-            places = bases.index + (row - (len(columns) - 1) / 2) * thick
-            ax.barh(places, bases.mean(axis=1), thick, color=colours[row], label=label)
-            for _, values in bases.items():
+            units = part.groupby(["place", unit])[column].mean().unstack()
+            places = units.index + (row - (len(columns) - 1) / 2) * thick
+            ax.barh(places, units.mean(axis=1), thick, color=colours[row], label=label)
+            for _, values in units.items():
                 ax.scatter(values, places, s=7, color="black", alpha=0.6, linewidth=0, zorder=3)
         words = part.drop_duplicates("place").set_index("place")["token"]
         ax.axvline(0, color=NEUTRAL, linewidth=1)
