@@ -19,6 +19,7 @@ import torch
 
 from minirm.evaluation import EvaluationSets
 from minirm.experiments import rungs, runner, shift_baselines, shift_merits
+from minirm.experiments.real import ROUNDING
 from minirm.experiments.results import Row
 from minirm.experiments.shift_baselines import BASELINES
 from minirm.experiments.shift_sets import (
@@ -40,8 +41,6 @@ from minirm.training.trainer import Trainer
 REWARDS = ("explicit", "explicit, mean", "implicit", "implicit, no reference")
 ON_A_GPU, ON_A_CPU = 32, 8
 """Answers at once, for memory's sake: an implicit reward holds a row of logits for every token."""
-ROUNDING = 1e-6
-"""Rewards that differ by no more than this are equal, but for an order of summation."""
 DIGITS = 5
 
 

@@ -48,6 +48,19 @@ def test_the_last_look_is_what_training_without_looks_gives(base):
     np.testing.assert_allclose(alone["means"], last["means"], rtol=1e-3, atol=1e-6)
 
 
+@pytest.mark.parametrize(("spread", "looks"), [(0.0, 0), (0.9, 0), (1.1, 1)])
+def test_a_look_at_rewards_that_differ_by_rounding_alone_makes_no_row(
+    base, monkeypatch, spread, looks
+):
+    def nearly_equal(model, prompts, **how):
+        grid = np.zeros((len(prompts), len(grids.ALL_OPENINGS), len(grids.PHRASES)))
+        grid[0, 0, 0] = spread * real.ROUNDING
+        return grid
+
+    monkeypatch.setattr(grids, "reward_grid", nearly_equal)
+    assert len(real.measure(run())) == looks
+
+
 def test_questions_come_from_the_file_and_answers_in_turns(base, monkeypatch):
     asked = []
     score = real.RewardModel.score
