@@ -35,8 +35,8 @@ ROUNDING = 1e-5
 """Rewards that differ by no more than this are equal, but for an order of summation.
 
 It is a thousandth of a nat at the experiments' beta. On a CPU an untrained implicit reward is 0 to
-the bit; on a GPU its means over forty questions came out 1e-8 apart, and the rounding of ln pi grows
-with an answer's length.
+the bit; on a GPU its means over forty questions came out 1e-8 apart, and the rounding of ln pi
+grows with an answer's length.
 """
 
 

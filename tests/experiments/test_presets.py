@@ -98,9 +98,9 @@ def test_the_chapter_s_last_cells_draw_the_reader_s_own_file(base, monkeypatch):
     import matplotlib.pyplot as plt
 
     text = (BOOK / "real-model.md").read_text(encoding="utf-8")
-    line = "# %run -m minirm experiment real --preset auto --output mine.json\n"
+    line = "# !{sys.executable} -m minirm experiment real --preset auto --output mine.json\n"
     assert line in text
-    words = shlex.split(line.removeprefix("# %run -m minirm"))
+    words = shlex.split(line.removeprefix("# !{sys.executable} -m minirm"))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert cli.main([*words, *SMALL]) == 0
     header, rows = load_results("mine.json")
