@@ -107,10 +107,10 @@ def test_the_chapter_s_last_cells_draw_the_reader_s_own_file(base, monkeypatch):
     assert "--preset" not in header["command"]
     assert header["command"].startswith("minirm experiment real --designs paper 'all prefixes' ")
     assert len(rows) == 4
-    code = text.partition('mine = Path("mine.json")')[2].partition("```")[0]
+    code = text.partition('mine = "mine.json"')[2].partition("```")[0]
     names = vars(__import__("minirm.figures.real_runs", fromlist=["last_looks"]))
     before = set(plt.get_fignums())
-    exec('mine = Path("mine.json")' + code, {"Path": Path, **names})
+    exec(code, {"mine": "mine.json", "Path": Path, **names})
     drawn = [plt.figure(n) for n in plt.get_fignums() if n not in before]
     assert len(drawn) == 4
     assert all(fig.axes for fig in drawn)
