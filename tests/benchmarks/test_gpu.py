@@ -26,7 +26,7 @@ def gpu(monkeypatch):
 
 
 def cut_off(call, file):
-    """Kill -9 once the first run is in ``file``; its rows."""
+    """Kill -9 once the first run is in ``file``; how many runs there are, and their rows."""
     command = [sys.executable, str(FOLDER / "gpu.py"), *call]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as stopped:
         while not file.exists():
@@ -35,7 +35,7 @@ def cut_off(call, file):
         stopped.send_signal(signal.SIGKILL)
     header, rows = load_results(file)
     assert 1 <= len(header["runs"]) < 8
-    return rows
+    return len(header["runs"]), rows
 
 
 @pytest.mark.slow
@@ -43,10 +43,10 @@ def test_a_rehearsal_cut_off_goes_on_does_every_part_and_a_second_one_nothing(
     gpu, tmp_path, capsys
 ):
     call = ["--rehearse", "--minutes", "60", "--output", str(tmp_path)]
-    kept = cut_off(call, tmp_path / "ultrafeedback.json")
+    ended, kept = cut_off(call, tmp_path / "ultrafeedback.json")
     assert gpu.main(call) == 0
     said = capsys.readouterr().out
-    assert f"{len(kept)} of 8 runs are in {tmp_path / 'ultrafeedback.json'} already" in said
+    assert f"{ended} of 8 runs are in {tmp_path / 'ultrafeedback.json'} already" in said
     rows = load_results(tmp_path / "ultrafeedback.json")[1]
     assert rows[: len(kept)] == kept  # not measured again
     files = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
