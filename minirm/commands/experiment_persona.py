@@ -14,7 +14,8 @@ def add(names: argparse._SubParsersAction) -> None:
         help="the paraphrase collapse (paper, section 5.1) with its controls",
         description="Train an explicit and an implicit reward model on the Persona pairs and ask "
         "them in wordings that they were not trained on. Several values of --model, --beta or "
-        "--lr are all combined.",
+        "--lr are all combined. For a model of a real size there is `minirm experiment real`, with "
+        "--chat or --no-chat, --designs, --lora, --micro-batch-size, --precision and presets.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = persona.add_argument

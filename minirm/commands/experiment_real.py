@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
-from minirm.commands.experiment_runs import add_run_arguments, measure_all, some_of
+from minirm.commands.experiment_runs import (
+    add_lora_argument,
+    add_run_arguments,
+    check_lora,
+    measure_all,
+    some_of,
+)
+from minirm.commands.presets import REAL, add_preset_argument, with_preset
 from minirm.commands.shared import BadCall, count, positive
 
 
@@ -19,7 +27,14 @@ def add(names: argparse._SubParsersAction) -> None:
         "it is controls, look by look. Several values of an option are combined.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    add, several = real.add_argument, {"nargs": "+", "metavar": "NAME"}
+    add_options(real)
+    real.set_defaults(run=run)
+
+
+def add_options(real: argparse.ArgumentParser) -> None:
+    add = real.add_argument
+    several: dict[str, Any] = {"nargs": "+", "metavar": "NAME"}
+    add_preset_argument(real, REAL)
     add("--bases", default=["smollm2"], help="language models, as for --model", **several)
     add("--data", metavar="FILE", help="a Persona file, here or in the folder MINIRM_DATA")
     add("--chat", action=argparse.BooleanOptionalAction, default=True, help="in the model's turns")
@@ -42,6 +57,8 @@ def add(names: argparse._SubParsersAction) -> None:
     add("--eval-every", type=count, metavar="STEPS", help="look during training too")
     add("--prompts", type=count, default=40, metavar="N", help="test questions asked, of 40")
     add("--precision", default="no", choices=("no", "bf16"))
+    add("--micro-batch-size", type=count, metavar="N", help="pairs at once, for memory's sake")
+    add_lora_argument(real)
     add(
         "--tokens",
         action="store_true",
@@ -53,7 +70,6 @@ def add(names: argparse._SubParsersAction) -> None:
         help="take a few steps, say how long all runs would take here and in how much memory",
     )
     add_run_arguments(real)
-    real.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -63,10 +79,15 @@ def run(options: argparse.Namespace) -> None:
     from minirm.experiments.runner import grid
     from minirm.models.bases import resolve
 
+    if options.preset is not None:
+        options = with_preset(options, add_options, REAL)
     designs = some_of("--designs", options.designs, DESIGNS)
     rewards = some_of("--rewards", options.rewards, RUNGS)
     if options.tokens and rewards != ["implicit"]:
         raise BadCall("only an implicit reward is a sum over tokens: --tokens --rewards implicit")
+    if options.tokens and options.lora:
+        raise BadCall("--tokens foretells a step of all weights: leave --lora out")
+    check_lora(options, rewards)
     for base in options.bases:
         resolve(base)  # one that is not there shows now, not after the runs of the others
     if options.data is not None:
@@ -85,6 +106,8 @@ def run(options: argparse.Namespace) -> None:
         eval_every=[options.eval_every],
         prompts=[options.prompts],
         precision=[options.precision],
+        micro_batch_size=[options.micro_batch_size],
+        lora=[options.lora],
     )
     if options.dry_run:
         slowest = max(runs, key=lambda run: run.reward == "implicit")  # it asks a reference too

@@ -27,6 +27,30 @@ def add_run_arguments(command: argparse.ArgumentParser) -> None:
     add("--fresh", action="store_true", help="do not go on with what is in --output: replace it")
 
 
+def add_lora_argument(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--lora", type=count, metavar="RANK",
+        help="train adapters of this rank alone (and a head); needs minirm[lora]",
+    )  # fmt: skip
+
+
+def check_lora(options: argparse.Namespace, rewards: Collection[str]) -> None:
+    """What adapters cannot be trained for shows before any run.
+
+    Raises:
+        BadCall: a reward is not one that adapters can be trained for.
+        ModuleNotFoundError: peft is missing.
+    """
+    from minirm.experiments.rungs import ADAPTED
+    from minirm.models.adapters import of_rank
+
+    if options.lora is None:
+        return
+    if others := [reward for reward in rewards if reward not in ADAPTED]:
+        raise BadCall(f"--lora is for the rewards {'; '.join(ADAPTED)}: not for {others[0]!r}")
+    of_rank(options.lora)
+
+
 def measure_all(
     experiment: str,
     measure: Callable[[Any], Sequence[Row]],

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Collection
+from typing import Any
 
-from minirm.commands.experiment_runs import add_run_arguments, measure_all, some_of
+from minirm.commands.experiment_runs import (
+    add_lora_argument,
+    add_run_arguments,
+    check_lora,
+    measure_all,
+    some_of,
+)
+from minirm.commands.presets import SHIFTS, add_preset_argument, with_preset
 from minirm.commands.shared import BadCall, count, positive
 
 
@@ -19,7 +27,14 @@ def add(names: argparse._SubParsersAction) -> None:
         "values of an option are combined.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    add, several = shifts.add_argument, {"nargs": "+", "metavar": "NAME"}
+    add_options(shifts)
+    shifts.set_defaults(run=run)
+
+
+def add_options(shifts: argparse.ArgumentParser) -> None:
+    add = shifts.add_argument
+    several: dict[str, Any] = {"nargs": "+", "metavar": "NAME"}
+    add_preset_argument(shifts, SHIFTS)
     add("--base", default="smollm2", metavar="NAME", help="a language model, as for --model")
     add(
         "--train",
@@ -54,9 +69,14 @@ def add(names: argparse._SubParsersAction) -> None:
         choices=("no", "tf32", "bf16"),
         help="no: float32; tf32: a GPU may round its matrix products' factors",
     )
+    add_lora_argument(shifts)
     _add_limits(shifts)
+    add(
+        "--dry-run",
+        action="store_true",
+        help="take a few steps, say how long all runs would take here and in how much memory",
+    )
     add_run_arguments(shifts)
-    shifts.set_defaults(run=run)
 
 
 def _add_limits(shifts: argparse.ArgumentParser) -> None:
@@ -69,16 +89,19 @@ def _add_limits(shifts: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     from minirm.data.public import load_public
-    from minirm.experiments import shifts
+    from minirm.experiments import real_forecast, shifts
     from minirm.experiments.rungs import RUNGS
     from minirm.experiments.runner import grid
     from minirm.experiments.shift_sets import SETS
     from minirm.models.bases import resolve
 
+    if options.preset is not None:
+        options = with_preset(options, add_options, SHIFTS)
     rewards = _some("--rewards", options.rewards, shifts.REWARDS, RUNGS)
     baselines = _some("--baselines", options.baselines, shifts.BASELINES)
     if not rewards and not baselines:
         raise BadCall("--rewards none and --baselines none: nothing is left to run")
+    check_lora(options, rewards)
     resolve(options.base)
     for name in (*options.train, *SETS.values()):  # what is nowhere to be had shows now
         load_public(name)
@@ -100,7 +123,11 @@ def run(options: argparse.Namespace) -> None:
         items=[options.max_items],
         max_prompt=[options.max_prompt],
         max_answer=[options.max_answer],
+        lora=[options.lora],
     )
+    if options.dry_run:
+        print(real_forecast.of_shifts(runs))
+        return
     print(shifts.table(measure_all("shifts", shifts.measure, runs, options)))
     if options.output is not None:
         print(f"written: {options.output}")

@@ -22,7 +22,7 @@ from minirm.commands.shared import (
     warn_of_glued_strings,
 )
 from minirm.distributed import say
-from minirm.models.adapters import is_adapted
+from minirm.models.adapters import is_adapted, of_rank
 from minirm.models.starting import start
 from minirm.progress import lines_of_logging
 from minirm.reward_model import RewardModel
@@ -213,21 +213,8 @@ def _model(options: argparse.Namespace, own: dict[str, Any]) -> RewardModel:
     say(line)
     if options.reward == "explicit":
         own = own | {"seed": options.seed}
-    model = REWARDS[options.reward](
-        found.model, found.tokenizer, copy=False, **held | own, **_lora(options)
-    )
+    if options.lora is not None:
+        own = own | {"lora": of_rank(options.lora)}
+    model = REWARDS[options.reward](found.model, found.tokenizer, copy=False, **held | own)
     read_text_as_told(model, options, known=says_how_it_reads(options.model))
     return model
-
-
-def _lora(options: argparse.Namespace) -> dict[str, Any]:
-    if options.lora is None:
-        return {}
-    try:
-        from peft import LoraConfig
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "--lora needs the package peft: pip install minirm[lora]"
-        ) from error
-    rank = options.lora
-    return {"lora": LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear")}

@@ -46,10 +46,12 @@ def measure(run: real.Run) -> list[dict[str, Any]]:
         by the weights that moved. Plain gradient descent's step is made as long as Adam's.
 
     Raises:
-        ValueError: the reward is not "implicit".
+        ValueError: the reward is not "implicit", or adapters are to be trained.
     """
     if run.reward != "implicit":
         raise ValueError(f"only an implicit reward is a sum over tokens, got {run.reward!r}")
+    if run.lora is not None:
+        raise ValueError("the first step is foretold for all weights: token by token without lora")
     asked = real.questions(run.data, run.seed)
     pairs, prompts = real.training_pairs(run, asked), asked.test[: run.prompts]
     base, tokenizer = real.load(run)
@@ -59,7 +61,8 @@ def measure(run: real.Run) -> list[dict[str, Any]]:
     start = token_logprobs(model, prompts, run.chat)
     trainer = Trainer(
         model, pairs, lr=run.lr, epochs=run.epochs, batch_size=run.batch_size,
-        mixed_precision=run.precision, seed=run.seed, progress=False,
+        micro_batch_size=run.micro_batch_size, mixed_precision=run.precision, seed=run.seed,
+        progress=False,
     )  # fmt: skip
     trainer.fit()
     after = token_logprobs(model, prompts, run.chat)

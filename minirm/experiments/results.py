@@ -6,7 +6,7 @@ import json
 import os
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import MISSING, asdict, fields
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -150,9 +150,11 @@ class ResultsFile:
             raise self._refused("is damaged: its runs and its rows do not add up")
         mine = {_key(asdict(run)): run for run in runs}
         for settings, n_rows in header["runs"]:
-            if (key := _key(settings)) not in mine:
+            whole = _defaults(runs) | settings  # settings that the experiment has gained since
+            if (key := _key(whole)) not in mine:
                 raise self._refused(f"holds a run that is none of these: {settings}")
-            self._done[mine[key]], rows = rows[:n_rows], rows[n_rows:]
+            done, rows = rows[:n_rows], rows[n_rows:]
+            self._done[mine[key]] = [_with_settings(row, settings, mine[key]) for row in done]
         self._earlier = header.get("earlier", [])
         made = {name: header[name] for name in origin()}
         if made != origin() and made not in self._earlier:
@@ -198,6 +200,23 @@ class ResultsFile:
             f"{self.path} {why}; name another file, or let this one be replaced with fresh=True "
             "(--fresh)"
         )
+
+
+def _defaults(runs: Sequence[Any]) -> dict[str, Any]:
+    """The settings that a run need not name."""
+    return {
+        field.name: field.default
+        for run in runs[:1]
+        for field in fields(run)
+        if field.default is not MISSING
+    }
+
+
+def _with_settings(row: dict[str, Any], settings: Mapping[str, Any], run: Any) -> dict[str, Any]:
+    """The row with the settings that it was written without, where rows begin with their run."""
+    if list(row)[: len(settings)] != list(settings):
+        return row
+    return {name: row.get(name, value) for name, value in asdict(run).items()} | row
 
 
 def _key(settings: Mapping[str, Any]) -> str:

@@ -46,6 +46,7 @@ from minirm.experiments.ladder_rewards import (
     VectorPerToken,
 )
 from minirm.forward import language_model
+from minirm.models.adapters import of_rank
 from minirm.reward_model import RewardModel
 from minirm.rewards import QUESTION, ExplicitRM, GenerativeRM, ImplicitRM
 from minirm.worlds import opinions, persona
@@ -65,22 +66,34 @@ the training loss nearest to that of "implicit", on the base seed-0 with seed 0;
 held out was looked at.
 """
 
-New = Callable[[Any, Any, int], RewardModel]
+ADAPTED = ("explicit", "explicit, mean", "implicit", "implicit, no reference")
+"""Rungs for which adapters may be trained in place of all weights: the experiments' own four."""
+
+New = Callable[..., RewardModel]
 
 
-def new_model(rung: str, base: Any, tokenizer: Any, seed: int) -> RewardModel:
+def new_model(
+    rung: str, base: Any, tokenizer: Any, seed: int, *, lora: int | None = None
+) -> RewardModel:
     """An untrained reward model, ready for ``Trainer`` and ``score``.
 
     Args:
         rung: one of ``RUNGS``.
-        base: a causal LM, copied.
+        base: a causal LM, copied; with adapters it is taken as it is.
         tokenizer: its tokenizer.
         seed: of an explicit head's start.
+        lora: the rank of adapters, which are then trained alone (and a head); None trains all.
 
     Raises:
         KeyError: ``rung`` is not one of ``RUNGS``.
+        ModuleNotFoundError: adapters need peft.
+        ValueError: adapters are wanted, and the rung is not one of ``ADAPTED``.
     """
-    return _NEW[rung](base, tokenizer, seed)
+    if lora is None:
+        return _NEW[rung](base, tokenizer, seed)
+    if rung not in ADAPTED:
+        raise ValueError(f"adapters can be trained for {', '.join(ADAPTED)}; got {rung!r}")
+    return _NEW[rung](base, tokenizer, seed, lora=of_rank(lora), copy=False)
 
 
 def learning_rate(rung: str) -> float:

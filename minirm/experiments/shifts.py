@@ -19,6 +19,7 @@ import torch
 
 from minirm.evaluation import EvaluationSets
 from minirm.experiments import rungs, runner, shift_baselines, shift_merits
+from minirm.experiments.real import ROUNDING
 from minirm.experiments.results import Row
 from minirm.experiments.shift_baselines import BASELINES
 from minirm.experiments.shift_sets import (
@@ -40,8 +41,6 @@ from minirm.training.trainer import Trainer
 REWARDS = ("explicit", "explicit, mean", "implicit", "implicit, no reference")
 ON_A_GPU, ON_A_CPU = 32, 8
 """Answers at once, for memory's sake: an implicit reward holds a row of logits for every token."""
-ROUNDING = 1e-6
-"""Rewards that differ by no more than this are equal, but for an order of summation."""
 DIGITS = 5
 
 
@@ -67,6 +66,7 @@ class Run:
         items: pairs used of each test set; None for all.
         max_prompt: longest prompt, in tokens; pairs with a longer one are left out.
         max_answer: tokens after which an answer is cut; None for never.
+        lora: the rank of adapters, which are then trained alone (and a head); None trains all.
     """
 
     base: str = "smollm2"
@@ -84,6 +84,7 @@ class Run:
     items: int | None = None
     max_prompt: int | None = None
     max_answer: int | None = None
+    lora: int | None = None
 
     @property
     def limits(self) -> Limits:
@@ -93,8 +94,10 @@ class Run:
 
 def idle(run: Run) -> tuple[str, ...]:
     """The settings that change nothing in a run: a baseline is not trained."""
-    trained = ("seed", "lr", "epochs", "batch_size", "micro_batch_size", "eval_every", "precision")
-    return trained if run.reward in BASELINES else ()
+    of_training = (
+        "seed", "lr", "epochs", "batch_size", "micro_batch_size", "eval_every", "precision", "lora",
+    )  # fmt: skip
+    return of_training if run.reward in BASELINES else ()
 
 
 def measure(run: Run) -> list[dict[str, Any]]:
@@ -115,7 +118,7 @@ def measure(run: Run) -> list[dict[str, Any]]:
         FileNotFoundError, ValueError: data or model are not to be had, or not as they should be.
     """
     start = time.perf_counter()
-    base, tokenizer = _open(run)
+    base, tokenizer = load(run)
     data = read(run.train, tokenizer, run.limits)
     looks = _baseline if run.reward in BASELINES else _trained
     rows, units = [], {name: data.units(name) for name in SETS}
@@ -146,15 +149,15 @@ Look = tuple[str, Mapping[str, Any], Values, Values, float]
 def _baseline(run: Run, base: Any, tokenizer: Any, data: Data) -> Iterator[Look]:
     model = ImplicitRM(base, tokenizer, beta=1.0, reference=None, copy=False)
     asked = Asked(data, model.encode, chat=run.chat, max_length=model.max_length)
-    found = shift_baselines.rewards(run.reward, data, asked, model, batch_size=_at_once())
+    found = shift_baselines.rewards(run.reward, data, asked, model, batch_size=at_once())
     for name, values in found.items():
         yield name, {"step": 0}, values, asked.lengths, time.perf_counter()
 
 
 def _trained(run: Run, base: Any, tokenizer: Any, data: Data) -> Iterator[Look]:
-    model = rungs.new_model(run.reward, base, tokenizer, run.seed)
+    model = rungs.new_model(run.reward, base, tokenizer, run.seed, lora=run.lora)
     asked = Asked(data, model.encode, chat=run.chat, max_length=model.max_length)
-    sets = EvaluationSets(model, asked.sets, batch_size=_at_once())
+    sets = EvaluationSets(model, asked.sets, batch_size=at_once())
     seen: dict[int, tuple[Values, float]] = {}
 
     def look(_: RewardModel, step: int) -> dict[str, float]:
@@ -252,7 +255,12 @@ SHARES = ("content", "wording", "length share", "content beyond length")
 UNTRAINED = {*BASELINES, shift_baselines.PER_TOKEN}
 
 
-def _open(run: Run) -> tuple[Any, Any]:
+def load(run: Run) -> tuple[Any, Any]:
+    """The language model of a run, untrained, and its tokenizer.
+
+    Raises:
+        ValueError: it is to be asked in turns and has no chat template.
+    """
     with warnings.catch_warnings():
         if run.precision != "bf16":  # nothing is rounded to bfloat16
             warnings.filterwarnings("ignore", "[0-9]+% of the weights of .* lie half way between")
@@ -262,7 +270,8 @@ def _open(run: Run) -> tuple[Any, Any]:
     return base, tokenizer
 
 
-def _at_once() -> int:
+def at_once() -> int:
+    """Answers that are scored together on this machine."""
     return ON_A_GPU if torch.cuda.is_available() else ON_A_CPU
 
 

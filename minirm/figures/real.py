@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import matplotlib.pyplot as plt
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from minirm.figures.shares import draw_doses, head
@@ -22,13 +24,13 @@ def plot_doses_beside(tables: Mapping[str, Iterable[Mapping[str, Any]]], *, titl
         tables: by the panel's heading, the rows of one ``plot_dose``.
         title: what was found.
     """
-    fig, axes = plt.subplots(1, len(tables), figsize=(7.6, 3.9), sharey=True, squeeze=False)
-    for ax, (name, table) in zip(axes[0], tables.items(), strict=True):
+    fig, axes = _panels(len(tables), 3.9)
+    for ax, (name, table) in zip(axes, tables.items(), strict=True):
         draw_doses(ax, table)
         ax.set_title(name, loc="left", fontsize="small", weight="normal")
-    axes[0, 0].set_ylabel("share that is meaning, %")
+    axes[0].set_ylabel("share that is meaning, %")
     fig.supxlabel("agreement of prefix and label, %  (50: no cue, 100: always)", fontsize="medium")
-    handles, labels = axes[0, 0].get_legend_handles_labels()
+    handles, labels = axes[0].get_legend_handles_labels()
     head(fig, title, handles=handles, labels=labels, ncols=3, handlelength=3.2)
     return fig
 
@@ -43,10 +45,8 @@ def plot_falls(panels: Mapping[str, pd.DataFrame], right: Iterable[bool], *, tit
     """
     says = list(right)
     rows = max(map(len, panels.values()))
-    fig, axes = plt.subplots(
-        1, len(panels), figsize=(7.6, 0.24 * rows + 1.6), sharex=True, sharey=True, squeeze=False
-    )
-    for ax, (name, table) in zip(axes[0], panels.items(), strict=True):
+    fig, axes = _panels(len(panels), 0.24 * rows + 1.6)
+    for ax, (name, table) in zip(axes, panels.items(), strict=True):
         places = range(len(table))
         ax.hlines(places, table.min(axis=1), table.max(axis=1), color=NEUTRAL, linewidth=0.8)
         for mark, phrase, good in zip(PHRASE_MARKS, table, says, strict=False):
@@ -58,8 +58,18 @@ def plot_falls(panels: Mapping[str, pd.DataFrame], right: Iterable[bool], *, tit
         ax.axvline(0, color=NEUTRAL, linewidth=1)
         ax.set_yticks(places, list(table.index), fontsize="x-small")
         ax.set_title(name, loc="left", fontsize="small", weight="normal")
-    axes[0, 0].invert_yaxis()
+    axes[0].invert_yaxis()
     fig.supxlabel("change of ln π, nats", fontsize="medium")
-    handles, labels = axes[0, 0].get_legend_handles_labels()
+    handles, labels = axes[0].get_legend_handles_labels()
     head(fig, title, handles=handles, labels=labels, ncols=4)
     return fig
+
+
+def _panels(n: int, height: float) -> tuple[Figure, list[Axes]]:
+    """A figure with n panels that share their axes, two beside each other, each so many inches."""
+    rows, columns = math.ceil(n / 2), min(n, 2)
+    size = 7.6, rows * height
+    fig, axes = plt.subplots(rows, columns, figsize=size, sharex=True, sharey=True, squeeze=False)
+    for empty in axes.flat[n:]:
+        empty.set_visible(False)
+    return fig, list(axes.flat[:n])

@@ -26,6 +26,21 @@ def is_adapted(model: Any) -> bool:
     return language_model(model) is not model
 
 
+def of_rank(rank: int) -> Any:
+    """The ``peft.LoraConfig`` of the commands: all linear maps but the head, alpha twice the rank.
+
+    Raises:
+        ModuleNotFoundError: peft is not installed.
+    """
+    try:
+        from peft import LoraConfig
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "--lora needs the package peft: pip install minirm[lora]"
+        ) from error
+    return LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear")
+
+
 def with_adapter(model: Any, lora: Any, task: str, seed: int = 0) -> Any:
     """Freeze ``model`` and add a LoRA adapter: a ``PeftModel`` that changes nothing as it starts.
 

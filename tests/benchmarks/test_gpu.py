@@ -1,6 +1,8 @@
 """``make gpu``: all of it in small, what it leaves when the time is up, and what is counted."""
 
 import json
+import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -23,10 +25,30 @@ def gpu(monkeypatch):
     return gpu
 
 
+def cut_off(call, file):
+    """Kill -9 once the first run is in ``file``; how many runs there are, and their rows."""
+    command = [sys.executable, str(FOLDER / "gpu.py"), *call]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as stopped:
+        while not file.exists():
+            assert stopped.poll() is None
+            time.sleep(0.01)
+        stopped.send_signal(signal.SIGKILL)
+    header, rows = load_results(file)
+    assert 1 <= len(header["runs"]) < 8
+    return len(header["runs"]), rows
+
+
 @pytest.mark.slow
-def test_a_rehearsal_does_every_part_and_a_second_one_nothing(gpu, tmp_path, capsys):
+def test_a_rehearsal_cut_off_goes_on_does_every_part_and_a_second_one_nothing(
+    gpu, tmp_path, capsys
+):
     call = ["--rehearse", "--minutes", "60", "--output", str(tmp_path)]
+    ended, kept = cut_off(call, tmp_path / "ultrafeedback.json")
     assert gpu.main(call) == 0
+    said = capsys.readouterr().out
+    assert f"{ended} of 8 runs are in {tmp_path / 'ultrafeedback.json'} already" in said
+    rows = load_results(tmp_path / "ultrafeedback.json")[1]
+    assert rows[: len(kept)] == kept  # not measured again
     files = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     assert set(files) == {part.file for part in gpu.parts(gpu.REHEARSAL)}
     for part in gpu.parts(gpu.REHEARSAL):
@@ -34,7 +56,7 @@ def test_a_rehearsal_does_every_part_and_a_second_one_nothing(gpu, tmp_path, cap
         assert len(header["runs"]) == len(part.runs)
         assert len(rows) >= len(part.runs)
         assert header["command"].startswith("python tests/benchmarks/gpu.py --rehearse")
-    (*_, last) = capsys.readouterr().out.splitlines()
+    (*_, last) = said.splitlines()
     assert last.startswith("done: ultrafeedback.json 8 of 8; speed.json 4 of 4; ")
     assert gpu.main(call) == 0
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == files

@@ -1,6 +1,5 @@
 """The experiment on a real model, with a random one of the same kind in its place."""
 
-import json
 import shlex
 from dataclasses import asdict, fields
 from itertools import product
@@ -19,29 +18,6 @@ from minirm.experiments.rungs import BETA, RUNGS
 from minirm.worlds import persona
 
 RESULTS = Path(__file__).parents[2] / "book" / "results"
-
-TEMPLATE = (  # as SmolLM2's: a system turn where there is none, and a line break after each end
-    "{% for m in messages %}{% if loop.first and m['role'] != 'system' %}<|s|>system\nBe kind."
-    "<|e|>\n{% endif %}<|s|>{{ m['role'] }}\n{{ m['content'] }}<|e|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|s|>assistant\n{% endif %}"
-)
-
-
-@pytest.fixture
-def base(tmp_path, monkeypatch):
-    """A folder "base" in the test's own, and a Persona file in MINIRM_DATA."""
-    monkeypatch.chdir(tmp_path)
-    tok = byte_tokenizer(
-        specials=("<|s|>",), bos="<|s|>", eos="<|e|>", pad="<|e|>", template=TEMPLATE
-    )
-    sizes = {"max_position_embeddings": 256, "tie_word_embeddings": True}
-    tiny("llama", vocab=len(tok), **sizes).save_pretrained("base")
-    tok.save_pretrained("base")
-    (tmp_path / "data").mkdir()
-    monkeypatch.setenv("MINIRM_DATA", str(tmp_path / "data"))
-    rows = ({"question": f"Say {i}?", "answer_matching_behavior": " Yes"} for i in range(120))
-    (tmp_path / "data" / "persona.jsonl").write_text("".join(f"{json.dumps(r)}\n" for r in rows))
-    return tmp_path / "base"
 
 
 def run(**changes):
@@ -70,6 +46,19 @@ def test_the_last_look_is_what_training_without_looks_gives(base):
     for name in ("meaning", "paraphrase", "trained", "original"):
         assert alone[name] == pytest.approx(last[name], abs=1e-5), name
     np.testing.assert_allclose(alone["means"], last["means"], rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize(("spread", "looks"), [(0.0, 0), (0.9, 0), (1.1, 1)])
+def test_a_look_at_rewards_that_differ_by_rounding_alone_makes_no_row(
+    base, monkeypatch, spread, looks
+):
+    def nearly_equal(model, prompts, **how):
+        grid = np.zeros((len(prompts), len(grids.ALL_OPENINGS), len(grids.PHRASES)))
+        grid[0, 0, 0] = spread * real.ROUNDING
+        return grid
+
+    monkeypatch.setattr(grids, "reward_grid", nearly_equal)
+    assert len(real.measure(run())) == looks
 
 
 def test_questions_come_from_the_file_and_answers_in_turns(base, monkeypatch):
@@ -166,7 +155,9 @@ def recorded(name):
 
 
 def once_each(rows, kind):
-    return list(dict.fromkeys(kind(*(row[f.name] for f in fields(kind))) for row in rows))
+    """The settings that the file was written without have their defaults."""
+    runs = ({f.name: row[f.name] for f in fields(kind) if f.name in row} for row in rows)
+    return list(dict.fromkeys(kind(**run) for run in runs))
 
 
 @pytest.mark.parametrize("name", ["real_agreement", "real_designs", "real-tokens"])

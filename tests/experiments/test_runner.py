@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -129,6 +129,37 @@ def test_runs_that_differ_in_any_setting_are_different_runs(path):
     other = replace(RUNS[0], beta=0.5)
     measure_all(rest, [RUNS[0], other], keep=keep(path))
     assert rest.runs == [other]
+
+
+@dataclass(frozen=True)
+class Older:
+    seed: int = 0
+    lr: float = 0.1
+
+
+@dataclass(frozen=True)
+class Younger(Older):
+    """The same experiment's, after it has gained a setting."""
+
+    rank: int | None = None
+
+
+@pytest.mark.parametrize("rows_begin_with_the_run", [True, False])
+def test_a_file_from_before_a_setting_was_added_goes_on(path, rows_begin_with_the_run):
+    asked = []
+
+    def whole(run):
+        asked.append(run)
+        return [{**(asdict(run) if rows_begin_with_the_run else {}), "value": 1.0}]
+
+    measure_all(whole, [Older(0), Older(1)], keep=keep(path))
+    runs = [Younger(0), Younger(1), Younger(0, rank=4)]
+    del asked[:]
+    rows = measure_all(whole, runs, keep=keep(path))
+    assert asked == runs[2:]
+    assert rows == load_results(path)[1] == [row for run in runs for row in whole(run)]
+    assert [list(row) for row in rows] == [list(whole(run)[0]) for run in runs]
+    assert load_results(path)[0]["runs"] == [[asdict(run), 1] for run in runs]
 
 
 def test_rows_of_other_versions_are_declared(path, monkeypatch):

@@ -12,7 +12,7 @@ from tiny import byte_tokenizer, tiny
 
 from minirm import ExplicitRM, ImplicitRM, cli, load_base, metrics
 from minirm.data.public import SETS as PUBLIC
-from minirm.experiments import shift_sets, shifts
+from minirm.experiments import real_forecast, shift_sets, shifts
 from minirm.experiments.results import load_results
 from minirm.experiments.shift_merits import OF_A_SET
 from minirm.experiments.shift_sets import CONTROL, SETS, WORDINGS, Limits
@@ -235,6 +235,37 @@ def test_the_command_keeps_its_runs_and_goes_on(folder, capsys):
     assert rows[:3] == first
     assert rows[3]["reward"] == "implicit"
     assert set(header["columns"]) >= {f"french {figure}" for figure in OF_A_SET}
+
+
+@pytest.mark.parametrize(("eval_every", "looks"), [(None, 1), (2, 3)])
+def test_a_forecast_counts_what_the_run_does(folder, eval_every, looks):
+    """Two passes of two steps; an implicit reward's reference reads the sets once more."""
+    one = run(reward="explicit", eval_every=eval_every, micro_batch_size=2)
+    told = real_forecast.forecast_shifts(one)
+    assert (told.steps, told.looks, told.device) == (4, looks, "cpu")
+    assert len(shifts.measure(one)) == looks
+    assert 0 < told.step < told.seconds
+    assert real_forecast.forecast_shifts(replace(one, reward="implicit")).looks == looks + 1
+
+
+def test_a_dry_run_keeps_nothing_and_counts_the_baselines_apart(folder, capsys):
+    call = ["experiment", "shifts", "--base", "seed-0", "--no-chat", "--seeds", "2"]
+    call += ["--batch-size", "4", "--output", "out.json", "--dry-run"]
+    assert cli.main(call) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("4 runs of 10 steps on cpu: ")
+    assert "; 6 baselines besides, about " in said
+    assert not Path("out.json").exists()
+    assert cli.main([*call, "--rewards", "none"]) == 0
+    assert capsys.readouterr().out == "6 baselines: nothing is trained\n"
+
+
+@pytest.mark.needs("peft")
+def test_a_run_with_adapters_says_so_in_its_rows(folder):
+    whole, adapted = (shifts.measure(run(lora=rank, epochs=1)) for rank in (None, 2))
+    assert (whole[-1]["lora"], adapted[-1]["lora"]) == (None, 2)
+    assert list(whole[-1]) == list(adapted[-1])
+    assert whole[-1]["rewards"] != adapted[-1]["rewards"]
 
 
 @pytest.mark.parametrize(
