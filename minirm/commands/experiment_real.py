@@ -39,6 +39,12 @@ def add_options(real: argparse.ArgumentParser) -> None:
     add("--data", metavar="FILE", help="a Persona file, here or in the folder MINIRM_DATA")
     add("--chat", action=argparse.BooleanOptionalAction, default=True, help="in the model's turns")
     add(
+        "--line-break",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="an answer in turns ends in what the template puts behind its turn, too",
+    )
+    add(
         "--designs",
         default=["paper", "all prefixes"],
         help="how the training pairs are worded; all: every design",
@@ -85,8 +91,8 @@ def run(options: argparse.Namespace) -> None:
     rewards = some_of("--rewards", options.rewards, RUNGS)
     if options.tokens and rewards != ["implicit"]:
         raise BadCall("only an implicit reward is a sum over tokens: --tokens --rewards implicit")
-    if options.tokens and options.lora:
-        raise BadCall("--tokens foretells a step of all weights: leave --lora out")
+    if options.tokens and (options.lora or not options.line_break):
+        raise BadCall("--tokens asks whole models and answers: leave --lora, --no-line-break out")
     check_lora(options, rewards)
     for base in options.bases:
         resolve(base)  # one that is not there shows now, not after the runs of the others
@@ -108,6 +114,7 @@ def run(options: argparse.Namespace) -> None:
         precision=[options.precision],
         micro_batch_size=[options.micro_batch_size],
         lora=[options.lora],
+        line_break=[options.line_break],
     )
     if options.dry_run:
         slowest = max(runs, key=lambda run: run.reward == "implicit")  # it asks a reference too

@@ -13,12 +13,13 @@ import os
 import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
+from minirm.conversations import apply_template
 from minirm.experiments import grids, rungs, runner
 from minirm.experiments.designs import DESIGNS
 from minirm.experiments.results import Row
@@ -60,6 +61,7 @@ class Run:
         precision: "no" for float32, or "bf16".
         micro_batch_size: pairs at once; None for all of a batch.
         lora: the rank of adapters, which are then trained alone (and a head); None trains all.
+        line_break: an answer in turns ends in what the template puts behind its turn, too.
     """
 
     base: str = "smollm2"
@@ -76,6 +78,7 @@ class Run:
     precision: Literal["no", "bf16"] = "no"
     micro_batch_size: int | None = None
     lora: int | None = None
+    line_break: bool = True
 
 
 def questions(data: str | None, seed: int) -> persona.Questions:
@@ -116,14 +119,17 @@ def measure(run: Run) -> list[dict[str, Any]]:
         answer, opening by opening, in the order of ``grids.ALL_OPENINGS`` and ``grids.PHRASES``),
         and the "seconds" since the start.
     """
-    start, asked = time.perf_counter(), questions(run.data, run.seed)
-    model = rungs.new_model(run.reward, *load(run), run.seed, lora=run.lora)
+    start, asked, chat = time.perf_counter(), questions(run.data, run.seed), run.chat
+    base, tokenizer = load(run)
+    if chat and not run.line_break:
+        asked, chat = opened(asked, tokenizer), False
+    model = rungs.new_model(run.reward, base, tokenizer, run.seed, lora=run.lora)
     seen: dict[int, dict[str, Any]] = {}
 
     def look(model: RewardModel, step: int) -> dict[str, float]:
         at_once = ON_A_GPU if model.device.type == "cuda" else 64
         prompts = asked.test[: run.prompts]
-        grid = grids.reward_grid(model, prompts, chat=run.chat, batch_size=at_once)
+        grid = grids.reward_grid(model, prompts, chat=chat, batch_size=at_once)
         if np.ptp(grid) > ROUNDING:
             means = [float(f"{mean:.5g}") for mean in grid.mean(0).ravel()]
             seconds = time.perf_counter() - start
@@ -131,9 +137,10 @@ def measure(run: Run) -> list[dict[str, Any]]:
         return {}
 
     original = persona.training_pairs(asked.test[: run.prompts], run.seed + 1)
-    sets = {"trained": training_pairs(run, asked), "original": in_format(original, run.chat)}
+    pairs = training_pairs(replace(run, chat=chat), asked)
+    sets = {"trained": pairs, "original": in_format(original, chat)}
     history = Trainer(
-        model, sets["trained"], eval_sets=sets, on_evaluate=look, lr=run.lr, epochs=run.epochs,
+        model, pairs, eval_sets=sets, on_evaluate=look, lr=run.lr, epochs=run.epochs,
         batch_size=run.batch_size, micro_batch_size=run.micro_batch_size, eval_every=run.eval_every,
         log_every=run.eval_every or 10**9, mixed_precision=run.precision, seed=run.seed,
         progress=False,
@@ -174,6 +181,16 @@ def load(run: Run) -> tuple[Any, Any]:
     if run.chat and not getattr(tokenizer, "chat_template", None):
         raise ValueError(f"{run.base!r} has no chat template: ask it in plain text (--no-chat)")
     return base, tokenizer
+
+
+def opened(asked: persona.Questions, tokenizer: Any) -> persona.Questions:
+    """The questions as text, the answer's turn opened: an answer to one ends in EOS and no more."""
+
+    def text(prompt: str) -> str:
+        turn = {"role": "user", "content": prompt.rstrip()}
+        return apply_template(tokenizer, [turn], add_generation_prompt=True)
+
+    return persona.Questions(tuple(map(text, asked.train)), tuple(map(text, asked.test)))
 
 
 def training_pairs(run: Run, asked: persona.Questions) -> list[PreferencePair]:

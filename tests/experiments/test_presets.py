@@ -135,7 +135,8 @@ def test_rates_and_formats_are_told_apart_in_one_file(base):
     ("words", "message"),
     [
         (["--rewards", "generative", "--lora", "4"], "--lora is for the rewards explicit; "),
-        (["--rewards", "implicit", "--tokens", "--lora", "4"], "leave --lora out"),
+        (["--rewards", "implicit", "--tokens", "--lora", "4"], "leave --lora, --no-line-break out"),
+        (["--rewards", "implicit", "--tokens", "--no-line-break"], "--no-line-break out"),
     ],
 )
 def test_what_adapters_cannot_do_is_a_bad_call(words, message, capsys):

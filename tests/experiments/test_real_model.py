@@ -11,6 +11,7 @@ from tiny import byte_tokenizer, same, tiny, weights
 
 from minirm import ImplicitRM, cli, dynamics
 from minirm.commands.experiment_runs import some_of
+from minirm.encoding import encode
 from minirm.experiments import grids, real, real_forecast, real_tokens, separators
 from minirm.experiments.designs import DESIGNS
 from minirm.experiments.results import load_results
@@ -79,6 +80,28 @@ def test_questions_come_from_the_file_and_answers_in_turns(base, monkeypatch):
     assert answer[0]["content"].startswith(persona.HELD_YES)
     assert text == turns[0]["content"] + " " or text.startswith("Say ")
     assert plain == persona.NO[-1]
+
+
+def test_without_the_line_break_an_answer_ends_with_its_turn(base, monkeypatch):
+    """And nothing else is changed: not a token of the question, nor of the answer before."""
+    _, tokenizer = real.load(run())
+    encoded = {}
+
+    class Heard(Exception):
+        pass
+
+    def listening(model, prompts, responses, **how):
+        encoded[len(encoded)] = encode(tokenizer, prompts[0], responses[0])
+        raise Heard
+
+    monkeypatch.setattr(real.RewardModel, "score", listening)
+    for line_break in (True, False):
+        with pytest.raises(Heard):
+            real.measure(run(line_break=line_break, eval_every=1))
+    whole, ended = encoded[0], encoded[1]
+    assert ended.prompt == whole.prompt
+    assert ended.response == whole.response[:-1]
+    assert tokenizer.decode(whole.response[-2:]) == "<|e|>\n"
 
 
 def test_what_a_run_cannot_have_is_said_before_training(base, monkeypatch):
@@ -160,7 +183,9 @@ def once_each(rows, kind):
     return list(dict.fromkeys(kind(**run) for run in runs))
 
 
-@pytest.mark.parametrize("name", ["real_agreement", "real_designs", "real-tokens"])
+@pytest.mark.parametrize(
+    "name", ["real_agreement", "real_designs", "real-line-break", "real-tokens"]
+)
 def test_a_file_has_every_run_of_its_command_once(name):
     options, rows = recorded(name)
     assert options.run.__module__ == "minirm.commands.experiment_real"
