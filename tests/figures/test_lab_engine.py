@@ -52,7 +52,7 @@ def ask(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Call
         """world => {
             window.world = world;
             window.tokenizer = new Tokenizer(world.tokens);
-            const text = atob(minirmLabWeights);
+            const text = atob(minirmBytes.weights);
             window.base = readWeights(world.shape, Uint8Array.from(text, c => c.charCodeAt(0)));
             window.encoded = pairs => pairs.map(([prompt, yes, no]) => (
                 {chosen: tokenizer.encode(prompt, yes), rejected: tokenizer.encode(prompt, no)}));

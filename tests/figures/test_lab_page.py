@@ -30,8 +30,8 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("page")
     figure = lab.Lab().to_html()
-    (folder / lab.SCRIPT).parent.mkdir()
-    (folder / lab.SCRIPT).write_text(lab.weights_script())
+    (folder / lab.SCRIPT[1]).parent.mkdir()
+    (folder / lab.SCRIPT[1]).write_text(lab.weights_script())
     head = (
         '<!doctype html><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
     )

@@ -57,6 +57,9 @@ class Judge {
     [this.first, this.second] = [new Float32Array(this.flat.length), new Float32Array(this.flat.length)];
   }
 
+  /** What a training elsewhere did to every weight, in steps of `step`; the reference stays. */
+  move(moves, step) { for (let i = 0; i < moves.length; i++) this.flat[i] += Math.fround(moves[i] * step); }
+
   /** What each token of each text adds to its reward: one list a text; the lists' sums are the rewards. */
   parts(texts, tree = plant(texts), values = valuesOf(this.shape, this.weights, tree, this.explicit).values) {
     this.readReference(texts);
