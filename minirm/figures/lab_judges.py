@@ -63,7 +63,12 @@ def untrained(reward: str) -> RewardModel:
 
 def trained(reward: str) -> RewardModel:
     """The judge that the page has, from the file."""
-    model, (moves, step) = untrained(reward), stored(reward)
+    return judge(reward, *stored(reward))
+
+
+def judge(reward: str, moves: Tensor, step: float) -> RewardModel:
+    """A judge whose training moved its weights so far: [weights] int8, in steps of ``step``."""
+    model = untrained(reward)
     with torch.no_grad():
         for place, weight in placed(model.model):
             weight += (moves[place].double() * step).float().view_as(weight)
@@ -71,9 +76,9 @@ def trained(reward: str) -> RewardModel:
 
 
 @cache
-def stored(reward: str) -> tuple[Tensor, float]:
+def stored(reward: str, file: Path = FILE) -> tuple[Tensor, float]:
     """How far training moved every weight: [weights] int8, and what one of these steps is."""
-    tensors = safetensors.torch.load_file(FILE)
+    tensors = safetensors.torch.load_file(file)
     return tensors[reward], tensors[f"{reward} step"].item()
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lab_pages import visits, write_page
 
 from minirm import ExplicitRM, ImplicitRM, Trainer
 from minirm.worlds import persona
@@ -28,39 +29,14 @@ QUESTIONS = 4  # that a judge is asked in the page
 def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from minirm.figures import lab
 
-    folder = tmp_path_factory.mktemp("page")
-    figure = lab.Lab().to_html()
-    (folder / lab.SCRIPT[1]).parent.mkdir()
-    (folder / lab.SCRIPT[1]).write_text(lab.weights_script())
-    head = (
-        '<!doctype html><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-    )
-    (folder / "page.html").write_text(f"<html>{head}<body>{figure}</body></html>")
-    return folder / "page.html"
+    scripts = {lab.SCRIPT[1]: lab.weights_script()}
+    return write_page(tmp_path_factory.mktemp("page"), lab.Lab().to_html(), scripts)
 
 
 @pytest.fixture
 def visit(browser: Any, page_file: Path) -> Iterator[Callable[..., Any]]:
-    """Opens the page, waits until it is ready, and holds it to no error and no request outside."""
-    contexts, errors, asked = [], [], []
-
-    def open_page(hash_: str = SMALL, **options: Any) -> Any:
-        context = browser.new_context(offline=True, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("request", lambda request: asked.append(request.url))
-        page.goto(page_file.as_uri() + hash_)
-        if options.get("java_script_enabled", True):
-            page.wait_for_selector(".minirm-lab[data-phase=ready]", timeout=60_000)
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert errors == []
-    assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
+    with visits(browser, page_file, SMALL) as open_page:
+        yield open_page
 
 
 def reaches(page: Any, phase: str, timeout: int = 240_000) -> None:

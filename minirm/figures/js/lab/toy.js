@@ -43,25 +43,27 @@ function answerForm(side, { openings, phrases, yes, no }, changed) {
 /** What an answer says, as far as its phrase is one of this world's. */
 const meaning = ({ yes, no }, { phrase }) => (yes.includes(phrase) ? "yes" : no.includes(phrase) ? "no" : "");
 
-/** What is to be said of a lead: the right answer to these questions is yes. */
+/** Whom a lead puts first, and whether that is right: the right answer to these questions is yes. */
 function remarkOn([a, b], said) {
-  if (!said[0] || !said[1]) return "";
-  if (said[0] === said[1]) return `, though both say ${said[0]}`;
-  return `, the ${said[a > b ? 0 : 1]}: ${(a > b) === (said[0] === "yes") ? "right" : "wrong"}`;
+  if (!said[0] || !said[1]) return [];
+  if (said[0] === said[1]) return ["", `, though both say ${said[0]}`];
+  return [`, the ${said[a > b ? 0 : 1]}`, (a > b) === (said[0] === "yes") ? ": right" : ": wrong"];
 }
 
 function render({ model, el }) {
-  const data = model.get("data"), { world, questions, start } = data;
-  let ready = false, asked = 0, busy = false, again = false, hearing = null;
+  const data = model.get("data"), { world, questions, start, judges } = data, words = [...data.yes, ...data.no];
+  const known = new Map(), key = (prompt, answer) => `${prompt}\n${answer}`; // what the judges said already
+  let ready = false, busy = false, again = false, asked = 0, hearing = null;
 
   const question = html("select", { "data-control": "question", change: changed }, ...questions.map((text) => html("option", { value: text }, text)));
   const [a, b] = ["a", "b"].map((side) => answerForm(side, data, changed));
   const act = (label, run) => html("button", { type: "button", "data-preset": label, click: () => { run(); changed(); } }, label);
   const put = (first, second) => { a.set(first); b.set(second); };
+  const begin = () => { question.value = questions[0]; put(...start.map((answer) => cut(answer, words))); };
   const presets = html("div", { class: "minirm-presets", role: "group", "aria-label": "Try" },
     act("Exchange the openings", () => put({ ...a.now(), opening: b.now().opening }, { ...b.now(), opening: a.now().opening })),
     act("Let both say the same", () => put(a.now(), { ...b.now(), phrase: a.now().phrase })),
-    act("The first pair again", () => { question.value = questions[0]; put(...start.map((answer) => cut(answer, [...data.yes, ...data.no]))); }));
+    act("The first pair again", begin));
   const verdict = html("div", { class: "minirm-toy-verdict", "aria-hidden": "true" }), heard = spoken();
   heard.classList.add("minirm-heard");
   const status = html("p", { class: "minirm-lab-status", role: "status" });
@@ -73,63 +75,80 @@ function render({ model, el }) {
   if (!el.closest(".minirm-live")) el.classList.add("minirm-live");
   el.append(root);
 
-  /** Sends what is typed off; where an answer is still awaited, once that has come. */
+  /** Shows what is known of the two answers; what is not, it asks the worker, one question at a time. */
   function changed() {
-    const answers = [a.text(), b.text()];
-    if (answers.some((answer) => !answer)) return say("Type two answers.");
-    if (!ready || busy) again = true;
+    const prompt = question.value, answers = [a.text(), b.text()];
+    const fresh = answers.filter((answer) => !known.has(key(prompt, answer)));
+    if (answers.includes("")) say("Type two answers.");
+    else if (!fresh.length) show(prompt, answers);
+    else if (!ready || busy) again = true;
     else {
       [busy, again, asked] = [true, false, performance.now()];
-      worker.postMessage({ kind: "ask", id: { prompt: question.value, answers }, prompt: question.value, answers });
+      worker.postMessage({ kind: "ask", id: prompt, prompt, answers: fresh });
     }
   }
 
-  function say(words) { if (status.textContent !== words) status.textContent = words; }
+  function say(told) { if (status.textContent !== told) status.textContent = told; }
 
-  function show({ id: { prompt, answers }, tokens, judges }) {
-    const said = answers.map((answer) => meaning(data, cut(answer, [...data.yes, ...data.no])));
-    const totals = judges.map(({ parts }) => parts.map((list) => list.reduce((x, y) => x + y, 0)));
+  function show(prompt, answers) {
+    const said = answers.map((answer) => meaning(data, cut(answer, words)));
+    const both = answers.map((answer) => known.get(key(prompt, answer)));
+    const found = judges.map((judge, j) => ({ ...judge, parts: both.map(({ parts }) => parts[j]) }));
+    const totals = found.map(({ parts }) => parts.map((list) => list.reduce((x, y) => x + y, 0)));
     const lines = judges.map(({ reward, beta }, j) => {
-      const inNats = reward === "implicit";
-      const leads = totals[j].map((total) => (inNats ? total / beta : total));
-      return leadInWords(LABELS[reward], leads, inNats ? " nats" : "", remarkOn(leads, said));
+      const inNats = reward === "implicit", leads = totals[j].map((total) => (inNats ? total / beta : total));
+      const [which, remark] = remarkOn(leads, said);
+      return leadInWords(LABELS[reward], leads, { which, remark, unit: inNats ? " nats" : "" });
     });
     verdict.replaceChildren(...judges.map(({ reward }, j) => html("p", { style: `border-color: ${STYLES[reward][0]}` }, lines[j])));
     stage.replaceChildren(...["A", "B"].map((side, i) => html("div", {},
       html("p", { class: "minirm-said" }, html("strong", {}, `${side}: `), `“${answers[i]}”`),
-      ...judges.flatMap((judge, j) => judged(judge, tokens[i].map((token) => (token === "<eos>" ? "(end)" : token)), i, totals[j])))));
+      ...found.flatMap((judge, j) => judged(judge, both[i].tokens, i, totals[j])))));
     clearTimeout(hearing); // who listens hears of what stands still
     hearing = setTimeout(() => { if (heard.textContent !== lines.join(" ")) heard.textContent = lines.join(" "); }, 700);
+    if (ready) say("");
     root.dataset.shown = JSON.stringify({ prompt, answers, totals });
   }
 
-  function next() {
-    busy = false;
-    if (again) changed();
+  function learn(prompt, answers, { tokens, judges: found }) {
+    answers.forEach((answer, i) => known.set(key(prompt, answer), {
+      tokens: tokens[i].map((token) => (token === "<eos>" ? "(end)" : token)), parts: found.map(({ parts }) => parts[i]),
+    }));
   }
+
   const hear = {
     ready() {},
     taught() {
-      ready = true;
-      root.dataset.phase = "ready";
+      [ready, root.dataset.phase] = [true, "ready"];
       say("");
+      if (again) changed();
+    },
+    answered(message) {
+      [busy, root.dataset.milliseconds] = [false, performance.now() - asked];
+      learn(message.id, message.answers, message);
       changed();
     },
-    answered(message) { root.dataset.milliseconds = performance.now() - asked; say(""); show(message); next(); },
-    unanswered({ text: words }) { say(`${words[0].toUpperCase()}${words.slice(1)}.`); next(); },
-    failed({ text: words }) { broken(words); },
-    broken({ text: words }) { broken(words); },
+    unanswered({ text: why }) {
+      busy = false;
+      say(`${why[0].toUpperCase()}${why.slice(1)}.`);
+      if (again) changed();
+    },
+    failed({ text: why }) { broken(why); },
+    broken({ text: why }) { broken(why); },
   };
-  function broken(words) { root.dataset.phase = "failed"; say(`The judges did not start, and only the first pair is shown: ${words}.`); }
+  function broken(why) {
+    root.dataset.phase = "failed";
+    say(`The judges did not start, and only the first pair is shown: ${why}.`);
+  }
 
   const worker = startWorker((message) => hear[message.kind](message));
-  put(...start.map((answer) => cut(answer, [...data.yes, ...data.no])));
-  show({ id: { prompt: questions[0], answers: start }, ...data.verdict }); // computed beforehand
+  learn(questions[0], start, data.verdict); // computed beforehand
+  begin();
+  changed();
   say("Loading the two judges …");
   loadBytes(model).then(([weights, ...moves]) => {
     worker.postMessage({ kind: "begin", world, weights });
-    const judges = data.judges.map((judge, i) => ({ ...judge, moves: new Int8Array(moves[i].buffer, moves[i].byteOffset, moves[i].byteLength) }));
-    worker.postMessage({ kind: "trained", judges });
+    worker.postMessage({ kind: "trained", judges: judges.map((judge, i) => ({ ...judge, moves: new Int8Array(moves[i].slice().buffer) })) });
   }).catch((error) => broken(error.message));
   return () => {
     worker.terminate();

@@ -25,7 +25,7 @@ function judged({ reward, beta, parts }, tokens, i, totals) {
 }
 
 /** Which of two rewards is higher, by how much, and what is to be said of that. */
-function leadInWords(name, [a, b], unit = "", remark = "") {
+function leadInWords(name, [a, b], { which = "", unit = "", remark = "" } = {}) {
   if (a === b) return `The ${name} judge: a tie.`;
-  return `The ${name} judge prefers ${a > b ? "A" : "B"}, by ${pretty(Math.abs(a - b))}${unit}${remark}.`;
+  return `The ${name} judge prefers ${a > b ? "A" : "B"}${which}, by ${pretty(Math.abs(a - b))}${unit}${remark}.`;
 }

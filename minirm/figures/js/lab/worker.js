@@ -1,7 +1,7 @@
 // The lab's worker: it trains step by step and answers in between, so that the page never waits.
 // In:  begin { world, weights }, prepare { setup } or trained { judges }, go, stop, ask { id, prompt, answers }
 // Out: ready, drawn { total, test, examples }, step { step, numbers }, measured { reward, step, values },
-//      over, stopped, answered { id, step, tokens, judges }, unanswered { id, text }, failed { text }
+//      over, stopped, taught, answered { id, answers, step, tokens, judges }, unanswered { id, text }, failed { text }
 
 const QUESTIONS = 4; // that are asked while a judge is trained: every opening with every held-out phrase
 
@@ -72,7 +72,7 @@ function serve(post) {
     const texts = answers.map((answer) => encode(prompt, answer));
     const judges = run.judges.map((judge) => ({ reward: judge.reward, beta: judge.beta, parts: judge.parts(texts) }));
     const tokens = texts.map(({ response }) => response.map((token) => tokenizer.show(token)));
-    post({ kind: "answered", id, step: run.step, tokens, judges });
+    post({ kind: "answered", id, answers, step: run.step, tokens, judges });
   }
 
   const acts = {
