@@ -1,4 +1,4 @@
-"""Sphinx extension: what the lab and the landing page load, and the engine to read, beside the pages.
+"""Sphinx extension: what the lab and the landing page load, and the engine to read, as files.
 
 The weights are made from the package's safetensors at every build, and lie in scripts of their own:
 a page that is opened as a file may load nothing else, and the other pages need not carry them. The

@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
 from minirm.figures import lab, lab_judges
-from minirm.figures.taken_apart import judges_data, judges_picture
+from minirm.figures.style import EXPLICIT, FAINT, IMPLICIT
+from minirm.figures.taken_apart import judges_data
 from minirm.rewards import ImplicitRM
 from minirm.worlds import opinions, persona
 
@@ -50,9 +55,7 @@ class Toy(lab.WithEngine):
 
     def __init__(self, *, state: Mapping[str, Any] | None = None) -> None:
         found = first_pair()
-        title = "The explicit judge goes by the phrase, the implicit one by the opening"
-        picture = judges_picture(found, title=title)
-        super().__init__(toy_data(found), picture=picture, alt=ALT, state=state)
+        super().__init__(toy_data(found), picture=toy_picture(found), alt=ALT, state=state)
 
     def weights(self) -> list[bytes]:
         moves = (lab_judges.stored(reward)[0] for reward in lab_judges.RUNS)
@@ -66,6 +69,46 @@ def first_pair() -> dict[str, Any]:
     phrases = {persona.YES[0]: True, persona.NO[1]: False}
     openings = (persona.HELD_YES, persona.HELD_NO)
     return judges_data(explicit, implicit, QUESTIONS[0], openings, phrases)
+
+
+def toy_picture(found: Mapping[str, Any]) -> Figure:
+    """The still picture of ``first_pair``: each answer's explicit reward over its implicit one.
+
+    It is drawn narrow, so that a phone without JavaScript shows it whole.
+    """
+    answers = [found["answers"][key] for key in ("0,0", "1,1")]
+    heights = [n for answer in answers for n in (1, len(answer["tokens"]) + 1)]
+    fig, axes = plt.subplots(4, 1, figsize=(4.6, 5.6), height_ratios=heights)
+    for side, answer, said, (above, below) in zip(
+        "AB", answers, START, axes.reshape(2, 2), strict=True
+    ):
+        tokens = ["(end)" if token == "<eos>" else token.strip() for token in answer["tokens"]]
+        nats = [share / found["beta"] for share in answer["shares"]]
+        _bars(above, ["explicit"], [answer["explicit"]], EXPLICIT)
+        _bars(below, [*tokens, "implicit: sum"], [*nats, sum(nats)], IMPLICIT)
+        above.set_title(f"{side}: “{said}”", fontsize="small", weight="normal")
+    for one, other in (axes[::2], axes[1::2]):
+        one.sharex(other)
+        one.margins(x=0.22)
+    axes[3].set_xlabel("implicit: nats", fontsize="small")
+    title = "The explicit judge prefers A, for its phrase,\nthe implicit one B, for its opening"
+    fig.suptitle(title, x=0.01, ha="left", weight="bold", fontsize="medium")
+    return fig
+
+
+def _bars(ax: Axes, names: list[str], values: list[float], colour: str) -> None:
+    places = range(len(names))
+    drawn = ax.barh(places, values, color=colour)
+    numbers = [
+        f"{value:+.1f}".replace("-", "−") if abs(value) >= 0.05 else "0.0" for value in values
+    ]
+    ax.bar_label(drawn, numbers, padding=3, fontsize="x-small")
+    ax.axvline(0, color=FAINT, linewidth=1)
+    ax.set_yticks(places, names, fontsize="small")
+    ax.set_xticks([])
+    ax.invert_yaxis()
+    ax.spines[["left", "bottom"]].set_visible(False)
+    ax.tick_params(axis="y", length=0)
 
 
 def toy_data(found: Mapping[str, Any]) -> dict[str, Any]:

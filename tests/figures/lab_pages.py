@@ -1,4 +1,4 @@
-"""What the tests of the lab and of the toy share: a page with one figure, and visits to it offline."""
+"""What the tests of the lab and of the toy share: a page with one figure, offline visits to it."""
 
 from __future__ import annotations
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from lab_pages import visits, write_page
+from lab_pages import write_page
 from needs import BOOK
 
 from minirm.worlds import opinions, persona
@@ -30,14 +30,10 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from minirm.figures import lab, lab_judges, lab_toy
 
     scripts = {lab.SCRIPT[1]: lab.weights_script()}
-    scripts |= {where: lab_judges.script(reward) for reward, (_, where) in lab_judges.SCRIPTS.items()}
+    scripts |= {
+        where: lab_judges.script(reward) for reward, (_, where) in lab_judges.SCRIPTS.items()
+    }
     return write_page(tmp_path_factory.mktemp("toy"), lab_toy.Toy().to_html(), scripts)
-
-
-@pytest.fixture
-def visit(browser: Any, page_file: Path) -> Iterator[Callable[..., Any]]:
-    with visits(browser, page_file) as open_page:
-        yield open_page
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +49,7 @@ def leads(judge: Any, pairs: list[Any]) -> torch.Tensor:
 
 
 def shown(page: Any, a: str, b: str) -> tuple[list[list[float]], float]:
-    """Both judges' rewards of what is typed, in the order of REWARDS, and the milliseconds it took."""
+    """Both judges' rewards of what is typed, in the order of REWARDS, and how many ms it took."""
     page.fill("[data-control=a]", a)
     page.fill("[data-control=b]", b)
     page.wait_for_function(
