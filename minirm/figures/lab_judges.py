@@ -101,7 +101,7 @@ def train(reward: str, *, progress: bool | None = None) -> tuple[Tensor, float]:
         progress: as for ``minirm.experiments.persona.train``.
     """
     model, _ = persona.train(RUNS[reward], progress=progress)
-    after, before = (list(placed(judge.model)) for judge in (model, untrained(reward)))
+    after, before = (list(placed(each.model)) for each in (model, untrained(reward)))
     moves = torch.zeros(after[-1][0].stop, dtype=torch.float64)
     for (place, end), (_, start) in zip(after, before, strict=True):
         moves[place] = (end.detach() - start.detach()).double().flatten()
@@ -111,7 +111,7 @@ def train(reward: str, *, progress: bool | None = None) -> tuple[Tensor, float]:
 
 def main(path: Path = FILE) -> None:
     """Train both judges and write the file."""
-    tensors = {}
+    tensors: dict[str, Tensor] = {}
     for reward in RUNS:
         moves, step = train(reward)
         tensors |= {reward: moves, f"{reward} step": torch.tensor(step, dtype=torch.float64)}

@@ -118,7 +118,7 @@ def toy_data(found: Mapping[str, Any]) -> dict[str, Any]:
         "explicit": [[answer["explicit"]] for answer in shown],
         "implicit": [answer["shares"] for answer in shown],
     }
-    how = [
+    how: list[dict[str, Any]] = [
         {"reward": run.reward, "beta": run.beta, "seed": run.seed}
         for run in lab_judges.RUNS.values()
     ]
