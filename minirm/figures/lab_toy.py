@@ -44,18 +44,14 @@ ALT = (
 
 
 class Toy(lab.WithEngine):
-    """Two trained judges, and two answers to choose or to type.
-
-    Args:
-        state: unused in the page; there for a kernel, as with any live figure.
-    """
+    """Two trained judges, and two answers to choose or to type."""
 
     module = "lab/toy.js"
     panels = ("loading.js", "verdict.js")
 
-    def __init__(self, *, state: Mapping[str, Any] | None = None) -> None:
+    def __init__(self) -> None:
         found = first_pair()
-        super().__init__(toy_data(found), picture=toy_picture(found), alt=ALT, state=state)
+        super().__init__(toy_data(found), picture=toy_picture(found), alt=ALT)
 
     def weights(self) -> list[bytes]:
         moves = (lab_judges.stored(reward)[0] for reward in lab_judges.RUNS)
