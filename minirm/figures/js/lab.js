@@ -34,7 +34,7 @@ function render({ model, el }) {
   let trainedSetup = setup;
   const root = html("div", { class: "minirm-figure minirm-lab" }, presets, form.form,
     html("div", { class: "minirm-presets minirm-lab-buttons", role: "group", "aria-label": "Training" }, ...Object.values(buttons)),
-    bar, status, html("p", {}, "To send to others: ", link), examples,
+    bar, status, inPage ? html("p", {}, "To send to others: ", link) : null, examples,
     html("label", { class: "minirm-lab-picker" }, "The picture shows the ", picker), stage, numbers, bars, verdict, asking.panel, tasks);
   if (!el.closest(".minirm-live")) el.classList.add("minirm-live");
   el.append(root);

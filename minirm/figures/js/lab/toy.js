@@ -15,7 +15,7 @@ const joined = ({ opening, phrase }) => [opening, phrase].filter(Boolean).join("
 function picker(name, label, groups, choose) {
   const option = (text) => html("option", { value: text }, text || "(none)");
   const select = html("select", { "data-control": name, change: () => choose(select.value) },
-    html("option", { value: OWN, hidden: true }, "(your own words)"),
+    html("option", { value: OWN, hidden: true }, "(yours)"),
     ...groups.map(([title, texts]) => html("optgroup", { label: title }, ...texts.map(option))));
   const known = groups.flatMap(([, texts]) => texts);
   return {
