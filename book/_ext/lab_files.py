@@ -1,8 +1,8 @@
-"""Sphinx extension: the weights that the lab loads, and its engine to read, beside the pages.
+"""Sphinx extension: what the lab and the landing page load, and the engine to read, as files.
 
-The weights are made from the package's safetensors at every build, rounded to half precision, and
-lie in a script of their own: a page that is opened as a file may load nothing else, and the pages
-without a lab need not carry them.
+The weights are made from the package's safetensors at every build, and lie in scripts of their own:
+a page that is opened as a file may load nothing else, and the other pages need not carry them. The
+language model is for both pages; what training made of it, the two judges, is for the first.
 """
 
 from __future__ import annotations
@@ -14,9 +14,12 @@ from typing import Any
 def _write(app: Any, exception: Exception | None) -> None:
     if exception is not None or app.builder.format != "html" or "lab" not in app.env.found_docs:
         return
-    from minirm.figures import lab
+    from minirm.figures import lab, lab_judges
 
-    Path(app.outdir, lab.SCRIPT).write_text(lab.weights_script(), "ascii")
+    texts = {lab.SCRIPT: lab.weights_script()}
+    texts |= {where: lab_judges.script(reward) for reward, where in lab_judges.SCRIPTS.items()}
+    for (_, where), text in texts.items():
+        Path(app.outdir, where).write_text(text, "ascii")
     Path(app.outdir, lab.TO_READ).write_text(lab.engine(), "utf-8")
 
 

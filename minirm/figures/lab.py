@@ -13,7 +13,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 import torch
@@ -33,7 +33,7 @@ from minirm.worlds import opinions, persona
 PARTS = ("network.js", "layers.js", "random.js", "tokenizer.js", "judges.js", "study.js")
 """The engine's files, in the order in which they stand."""
 WORKER = "worker.js"
-PANELS = ("setup.js", "progress.js", "asking.js", "tasks.js")
+PANELS = ("loading.js", "verdict.js", "setup.js", "progress.js", "asking.js", "tasks.js")
 """What the page itself is put together from, before ``js/lab.js``."""
 PRESETS = {
     "paper": "the paper’s design",
@@ -48,8 +48,8 @@ ALT = (
     "in all four; of the implicit reward it is less than half, and least where the prefix tells "
     "the label. The rest of it is nearly all opening."
 )
-SCRIPT = "_static/lab-weights.js"
-"""Where a page of the built book finds the weights (``book/_ext/lab_files.py``)."""
+SCRIPT = ("weights", "_static/lab-weights.js")
+"""What a page of the built book calls the weights, and where (``book/_ext/lab_files.py``)."""
 TO_READ = "_static/lab-engine.js"
 """Where it puts the engine once more, for readers."""
 BASE = "seed-0"
@@ -65,7 +65,34 @@ def _read(part: str) -> str:
     return (SCRIPTS / "lab" / part).read_text("utf-8")
 
 
-class Lab(LiveFigure):
+class WithEngine(LiveFigure):
+    """A figure that computes in the page: its script has the engine, and it asks for weights."""
+
+    marked = "lab"
+    panels: ClassVar[tuple[str, ...]]
+
+    def __init__(self, data: Mapping[str, Any], **options: Any) -> None:
+        super().__init__(data, **options)
+        self.on_msg(self._answer)
+
+    def weights(self) -> list[bytes]:
+        """What a kernel sends, in the order of the scripts that a built page loads."""
+        raise NotImplementedError
+
+    def _answer(self, _: Any, asked: Any, buffers: Any) -> None:
+        """Send the weights to a front end that asks; a trait would be in every saved page."""
+        if asked == "weights":
+            self.send("weights", self.weights())
+
+    @classmethod
+    def script(cls) -> str:
+        inner = json.dumps("\n".join((engine(), _read(WORKER)))).replace("<", "\\u003c")
+        panels = (_read(part) for part in cls.panels)
+        common, own = ((SCRIPTS / part).read_text("utf-8") for part in ("common.js", cls.module))
+        return "\n".join((common, f"const ENGINE = {inner};", *panels, own))
+
+
+class Lab(WithEngine):
     """Judges that the reader trains and asks: in the built book, or under a kernel as a widget.
 
     Args:
@@ -74,25 +101,15 @@ class Lab(LiveFigure):
     """
 
     module = "lab.js"
-    marked = "lab"
+    panels = PANELS
 
     def __init__(self, *, state: Mapping[str, Any] | None = None, base: str = BASE) -> None:
-        data = {"world": world(), "script": SCRIPT}
+        data = {"world": world(), "scripts": [SCRIPT]}
         super().__init__(data, picture=still(designs_after_training()), alt=ALT, state=state)
         self.base = base
-        self.on_msg(self._answer)
 
-    def _answer(self, _: Any, asked: Any, buffers: Any) -> None:
-        """Send the weights to a front end that asks; a trait would be in every saved page."""
-        if asked == "weights":
-            self.send("weights", [half_weights(self.base)])
-
-    @classmethod
-    def script(cls) -> str:
-        inner = json.dumps("\n".join((engine(), _read(WORKER)))).replace("<", "\\u003c")
-        panels = (_read(part) for part in PANELS)
-        common, own = ((SCRIPTS / part).read_text("utf-8") for part in ("common.js", cls.module))
-        return "\n".join((common, f"const ENGINE = {inner};", *panels, own))
+    def weights(self) -> list[bytes]:
+        return [half_weights(self.base)]
 
 
 def designs_after_training() -> pd.DataFrame:
@@ -157,9 +174,14 @@ def rounded_base(base: str = BASE) -> tuple[Any, Any]:
 
 
 def weights_script(base: str = BASE) -> str:
-    """The weights as a script, for a page that is opened as a file may load nothing else."""
-    text = base64.b64encode(half_weights(base)).decode("ascii")
-    return f'window.minirmLabWeights = "{text}";\n'
+    """The weights of a bundled base for ``fromScript`` in ``js/lab/loading.js``."""
+    return bytes_script(SCRIPT[0], half_weights(base))
+
+
+def bytes_script(name: str, data: bytes) -> str:
+    """Bytes as a script, for a page that is opened as a file may load nothing else."""
+    text = base64.b64encode(data).decode("ascii")
+    return f'(window.minirmBytes ??= {{}}).{name} = "{text}";\n'
 
 
 @cache

@@ -54,7 +54,7 @@ def test_every_chapter_with_a_live_figure_is_known() -> None:
 
 
 def _figures(page: Any) -> Iterator[tuple[Any, type, dict[str, Any]]]:
-    for place in page.locator(".minirm-live").all():
+    for place in page.locator(".minirm-live[data-figure]").all():
         module, name = place.get_attribute("data-figure").split(":")
         figure = getattr(importlib.import_module(module), name)
         values = place.locator("script[type='application/json']").text_content()

@@ -1,31 +1,6 @@
 // The lab: two judges that the reader trains in the page. A worker does the computing (lab/worker.js,
 // after the engine's files, whose text is ENGINE); this puts the parts of the page together.
 
-/** The worker, made from text, for a page that is opened as a file may load none. */
-function startWorker(hear) {
-  const served = `${ENGINE}\nconst act = serve((message) => postMessage(message));\nonmessage = ({ data }) => act(data);`;
-  const address = URL.createObjectURL(new Blob([served], { type: "text/javascript" }));
-  const worker = new Worker(address);
-  worker.onmessage = ({ data }) => hear(data);
-  worker.onerror = (event) => hear({ kind: "broken", text: event.message || "the worker did not start" });
-  return worker;
-}
-
-/** The language model's weights: from the kernel, or from a script beside the page, loaded once. */
-async function loadWeights(model) {
-  if (model.send) return new Promise((done, failed) => { // a kernel has them
-    model.on("msg:custom", (message, [sent]) =>
-      message === "weights" && done(new Uint8Array(sent.buffer, sent.byteOffset, sent.byteLength)));
-    model.send("weights");
-    setTimeout(() => failed(new Error("no kernel answers; run its cell again")), 30000);
-  });
-  if (!window.minirmLabWeights) await new Promise((done, failed) => {
-    const fail = () => failed(new Error(`${model.get("data").script} did not load`));
-    document.head.append(html("script", { src: model.get("data").script, load: done, error: fail }));
-  });
-  return Uint8Array.from(atob(window.minirmLabWeights), (c) => c.charCodeAt(0));
-}
-
 function render({ model, el }) {
   const { world } = model.get("data"), paper = paperSetup(world), inPage = !model.send;
   let setup = inPage ? fromHash(location.hash, paper) : { ...paper, ...model.get("state") };
@@ -59,7 +34,7 @@ function render({ model, el }) {
   let trainedSetup = setup;
   const root = html("div", { class: "minirm-figure minirm-lab" }, presets, form.form,
     html("div", { class: "minirm-presets minirm-lab-buttons", role: "group", "aria-label": "Training" }, ...Object.values(buttons)),
-    bar, status, html("p", {}, "To send to others: ", link), examples,
+    bar, status, inPage ? html("p", {}, "To send to others: ", link) : null, examples,
     html("label", { class: "minirm-lab-picker" }, "The picture shows the ", picker), stage, numbers, bars, verdict, asking.panel, tasks);
   if (!el.closest(".minirm-live")) el.classList.add("minirm-live");
   el.append(root);
@@ -157,7 +132,7 @@ function render({ model, el }) {
   enter("loading");
   changed(false);
   show();
-  loadWeights(model).then((weights) => post({ kind: "begin", world, weights }))
+  loadBytes(model).then(([weights]) => post({ kind: "begin", world, weights }))
     .catch((error) => enter("failed", `The lab cannot start: ${error.message}.`));
   const linked = () => inPage && location.hash.startsWith("#lab:"); // to a set-up, not to a heading
   const moved = () => {

@@ -39,23 +39,3 @@ function askingPanel(world, ask) {
   function setPrompt(text) { if (!prompt.value) prompt.value = text.trim(); }
   return { panel, show, say, send, setPrompt, answers: () => [a.value.trim(), b.value.trim()] };
 }
-
-/** One judge on one answer: the implicit reward token by token in nats, the explicit one in one piece. */
-function judged({ reward, beta, parts }, tokens, i, totals) {
-  const colour = STYLES[reward][0];
-  const line = (label, value, to, show, more = "") => html("div", { class: `minirm-token ${more}` },
-    html("span", { title: label }, label), track(value, to, colour), html("span", {}, show(value)));
-  const title = html("p", {}, `${LABELS[reward]}:`);
-  if (reward.startsWith("explicit")) return [title, line("reward", totals[i], span(totals), pretty, "minirm-sum")];
-  const nat = parts.map((list) => list.map((part) => part / beta));
-  const sums = totals.map((total) => total / beta), all = [...nat.flat(), ...sums];
-  const show = nats(Math.max(...all.map(Math.abs)));
-  return [title,
-    ...tokens.map((token, k) => line(token.trim() || JSON.stringify(token), nat[i][k], span(all), show)),
-    line("sum (nats)", sums[i], span(all), show, "minirm-sum")];
-}
-
-function leadInWords(name, [a, b]) {
-  if (a === b) return `The ${name} judge: a tie.`;
-  return `The ${name} judge prefers ${a > b ? "A" : "B"}, by ${pretty(Math.abs(a - b))}.`;
-}

@@ -17,13 +17,24 @@ function shareOf(reward, beta, k, n) {
 }
 
 /** What a language model, or its head, says of every node: <u, h> or ln π, with what the way back needs. */
-function valuesOf(shape, weights, tree, explicit) {
-  const passed = forward(shape, weights, tree);
+function valuesOf(shape, weights, tree, explicit, known = null) {
+  const passed = forward(shape, weights, tree, known);
   if (!explicit) return { passed, ...logProbs(shape, weights, tree, passed.states) };
   const values = new Float64Array(tree.size);
   for (let i = 0; i < tree.size; i++)
     for (let d = 0; d < shape.width; d++) values[i] += weights.score[d] * passed.states[i * shape.width + d];
   return { passed, values };
+}
+
+/** What a network makes of the prompt, where all texts share one; `kept` is a Map that holds the last one. */
+function promptOf(shape, weights, texts, kept) {
+  const [{ prompt }] = texts, key = String(prompt);
+  if (texts.some((text) => String(text.prompt) !== key)) return null;
+  if (!kept.has(key)) {
+    kept.clear();
+    kept.set(key, forward(shape, weights, plant([{ prompt, response: [] }])));
+  }
+  return kept.get(key);
 }
 
 /** The gradient of every weight, into `grads`, from that of every node's value. */
@@ -52,13 +63,22 @@ class Judge {
     if (this.explicit) this.weights.score.set(torchNormal(seed, shape.width, 0.02));
     this.reference = reward === "implicit" ? views(shape, base) : null;
     this.known = new WeakMap(); // ln π_ref of texts that come back
+    [this.prompt, this.referencePrompt] = [new Map(), new Map()]; // as they are read now, and were at first
     this.gradient = new Float32Array(this.flat.length);
     this.grads = views(shape, this.gradient);
     [this.first, this.second] = [new Float32Array(this.flat.length), new Float32Array(this.flat.length)];
   }
 
+  /** What a training elsewhere did to every weight, in steps of `step`; the reference stays. */
+  move(moves, step) {
+    this.prompt.clear();
+    for (let i = 0; i < moves.length; i++) this.flat[i] += Math.fround(moves[i] * step);
+  }
+
   /** What each token of each text adds to its reward: one list a text; the lists' sums are the rewards. */
-  parts(texts, tree = plant(texts), values = valuesOf(this.shape, this.weights, tree, this.explicit).values) {
+  parts(texts, tree = plant(texts), values = null) {
+    const { shape, weights } = this;
+    values ??= valuesOf(shape, weights, tree, this.explicit, promptOf(shape, weights, texts, this.prompt)).values;
     this.readReference(texts);
     return tree.responses.map((nodes, t) => {
       const reference = this.known.get(texts[t]);
@@ -74,7 +94,8 @@ class Judge {
   readReference(texts) {
     const fresh = this.reference ? texts.filter((text) => !this.known.has(text)) : [];
     if (!fresh.length) return;
-    const tree = plant(fresh), { values } = valuesOf(this.shape, this.reference, tree, false);
+    const tree = plant(fresh), known = promptOf(this.shape, this.reference, fresh, this.referencePrompt);
+    const { values } = valuesOf(this.shape, this.reference, tree, false, known);
     tree.responses.forEach((nodes, t) => this.known.set(fresh[t], nodes.map((node) => values[node])));
   }
 
@@ -103,6 +124,7 @@ class Judge {
   step(pairs) {
     const numbers = this.differentiate(pairs);
     this.steps++;
+    this.prompt.clear();
     const [b1, b2, eps] = [0.9, 0.999, 1e-8];
     const stride = this.lr / (1 - b1 ** this.steps), root = Math.sqrt(1 - b2 ** this.steps);
     const { flat, gradient, first, second } = this;

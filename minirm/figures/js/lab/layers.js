@@ -1,12 +1,15 @@
 // The layers put together: attention over a tree of texts, and the whole network both ways.
 
-/** Every node looks at its path: [n, 3 width] -> [n, width]; `look` holds who looked how much at whom. */
-function attention(qkv, { size: n, start, path }, { heads, width }) {
+/**
+ * Every node from `first` on looks at its path: [n, 3 width] -> [n - first, width]; `look` holds who
+ * looked how much at whom.
+ */
+function attention(qkv, { size: n, start, path }, { heads, width }, first = 0) {
   const size = width / heads, row = 3 * width, total = path.length;
-  const [out, look] = [new Float32Array(n * width), new Float32Array(heads * total)];
+  const [out, look] = [new Float32Array((n - first) * width), new Float32Array(heads * total)];
   for (let h = 0; h < heads; h++) {
     const query = h * 3 * size, key = query + size, value = key + size;
-    for (let i = 0; i < n; i++) {
+    for (let i = first; i < n; i++) {
       const from = start[i], to = start[i + 1], base = h * total;
       let top = -Infinity, sum = 0;
       for (let p = from; p < to; p++) {
@@ -17,7 +20,7 @@ function attention(qkv, { size: n, start, path }, { heads, width }) {
         if (score > top) top = score;
       }
       for (let p = from; p < to; p++) sum += look[base + p] = Math.exp(look[base + p] - top);
-      const o = i * width + h * size;
+      const o = (i - first) * width + h * size;
       for (let p = from; p < to; p++) {
         const share = (look[base + p] /= sum), v = path[p] * row + value;
         for (let d = 0; d < size; d++) out[o + d] += share * qkv[v + d];
@@ -61,20 +64,35 @@ function attentionBack(dOut, qkv, look, { size: n, start, path }, { heads, width
 
 const plus = (a, b) => a.map((x, i) => x + b[i]);
 
-/** The last hidden states, after the final norm, [n, width], and the tape for the way back. */
-function forward(shape, weights, tree) {
-  const { width, layers, inner } = shape, n = tree.size, w = weights;
+/** What was computed for the first rows, if any, and under it what was for the others. */
+function under(above, below) {
+  if (!above) return below;
+  const out = new Float32Array(above.length + below.length);
+  out.set(above);
+  out.set(below, above.length);
+  return out;
+}
+
+/**
+ * The last hidden states, after the final norm, [n, width], and the tape for the way back.
+ *
+ * known: what this gave for a tree of the first nodes alone, such as a prompt that comes back. These
+ * are not computed again, and there is no way back then.
+ */
+function forward(shape, weights, tree, known = null) {
+  const { width, layers, inner } = shape, first = known ? known.size : 0, n = tree.size - first, w = weights;
   let x = new Float32Array(n * width);
   for (let i = 0; i < n; i++) {
-    const at = tree.token[i] * width;
+    const at = tree.token[first + i] * width;
     x.set(w.embedding.subarray(at, at + width), i * width);
   }
   const tape = [];
   for (let l = 0; l < layers; l++) {
     const norm1 = layerNorm(x, w[`${l}.norm1.weight`], w[`${l}.norm1.bias`], n, width);
-    const qkv = linear(norm1.y, w[`${l}.qkv.weight`], w[`${l}.qkv.bias`], n, width, 3 * width);
-    rotate(qkv, tree.depth, shape);
-    const { out, look } = attention(qkv, tree, shape);
+    const own = linear(norm1.y, w[`${l}.qkv.weight`], w[`${l}.qkv.bias`], n, width, 3 * width);
+    rotate(own, tree.depth.slice(first), shape);
+    const qkv = under(known?.tape[l].qkv, own);
+    const { out, look } = attention(qkv, tree, shape, first);
     x = plus(x, linear(out, w[`${l}.out.weight`], w[`${l}.out.bias`], n, width, width));
     const norm2 = layerNorm(x, w[`${l}.norm2.weight`], w[`${l}.norm2.bias`], n, width);
     const up = linear(norm2.y, w[`${l}.up.weight`], w[`${l}.up.bias`], n, width, inner);
@@ -84,7 +102,7 @@ function forward(shape, weights, tree) {
     tape.push({ norm1, qkv, out, look, norm2, up, below, active });
   }
   const norm = layerNorm(x, w["norm.weight"], w["norm.bias"], n, width);
-  return { states: norm.y, tape, norm };
+  return { size: tree.size, states: under(known?.states, norm.y), tape, norm };
 }
 
 /** Writes the gradient of every weight up to the final norm into `grads`, from that of the states. */

@@ -4,10 +4,6 @@ const MEASURES = {
   paraphrase: "accuracy on paraphrases", swapped: "accuracy with the prefixes swapped",
   bare: "accuracy on bare phrases", meaning: "share of the reward that is meaning",
 };
-const STYLES = { // colour, dashes and mark of a judge: told apart in grey too
-  explicit: ["var(--minirm-ex)", null, "circle"], "explicit, mean": ["var(--minirm-ex)", "6 4", "diamond"],
-  implicit: ["var(--minirm-im)", null, "square"], "implicit, no reference": ["var(--minirm-im)", "6 4", "cross"],
-};
 const SHAPES = {
   circle: "M-4 0a4 4 0 1 0 8 0a4 4 0 1 0 -8 0Z", square: "M-4 -4H4V4H-4Z",
   diamond: "M0 -5L5 0L0 5L-5 0Z", cross: "M-4 -2L-2 -4L0 -2L2 -4L4 -2L2 0L4 2L2 4L0 2L-2 4L-4 2L-2 0Z",

@@ -1,10 +1,6 @@
 // What the reader chooses: a form, and the same as the part of the address after the #.
 
 const NONE = "(none)"; // a prefix of no words
-const LABELS = {
-  explicit: "explicit", "explicit, mean": "explicit, over all positions",
-  implicit: "implicit", "implicit, no reference": "implicit, without a reference",
-};
 const RATES = [1e-5, 3e-5, 1e-4, 3e-4, 1e-3];
 const BETAS = [0.01, 0.1, 1];
 const SIZES = [8, 16, 40, 80];

@@ -1,7 +1,7 @@
 // The lab's worker: it trains step by step and answers in between, so that the page never waits.
-// In:  begin { world, weights }, prepare { setup }, go, stop, ask { id, prompt, answers }
+// In:  begin { world, weights }, prepare { setup } or trained { judges }, go, stop, ask { id, prompt, answers }
 // Out: ready, drawn { total, test, examples }, step { step, numbers }, measured { reward, step, values },
-//      over, stopped, answered { id, step, tokens, judges }, unanswered { id, text }, failed { text }
+//      over, stopped, taught, answered { id, answers, step, tokens, judges }, unanswered { id, text }, failed { text }
 
 const QUESTIONS = 4; // that are asked while a judge is trained: every opening with every held-out phrase
 
@@ -72,7 +72,7 @@ function serve(post) {
     const texts = answers.map((answer) => encode(prompt, answer));
     const judges = run.judges.map((judge) => ({ reward: judge.reward, beta: judge.beta, parts: judge.parts(texts) }));
     const tokens = texts.map(({ response }) => response.map((token) => tokenizer.show(token)));
-    post({ kind: "answered", id, step: run.step, tokens, judges });
+    post({ kind: "answered", id, answers, step: run.step, tokens, judges });
   }
 
   const acts = {
@@ -83,6 +83,14 @@ function serve(post) {
       post({ kind: "ready" });
     },
     prepare({ setup }) { turn++; draw(setup); },
+    trained({ judges }) { // elsewhere: they can be asked, and no more
+      run = { step: null, judges: judges.map(({ moves, step, ...how }) => {
+        const judge = new Judge(world.shape, base, how);
+        judge.move(moves, step);
+        return judge;
+      }) };
+      post({ kind: "taught" });
+    },
     go: loop,
     stop() { turn++; post({ kind: "stopped" }); },
     ask: verdict,
