@@ -25,9 +25,10 @@ LAYERS = (
     "rewards",
     "dynamics evaluation first_order",
     "training theory data benchmarks",
+    "reading",
     "minirm",
     "worlds",
-    "experiments figures classroom",
+    "experiments figures classroom pages",
     "commands",
     "cli __main__",
 )

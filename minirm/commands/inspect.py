@@ -1,50 +1,86 @@
-"""``minirm inspect``: a set of comparisons looked at before any model is."""
+"""``minirm inspect``: a set of comparisons before any model is, or what a model reads in it."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import re
-from collections import Counter
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from transformers import AutoConfig
-
-from minirm.baselines import LEARNT, Scorer, plain
-from minirm.commands.inspect_table import text_of
-from minirm.commands.opening import fetched
+from minirm.commands import inspect_data, inspect_model, inspect_model_table, inspect_table
+from minirm.commands.files import refuse_to_write_over, written_beside
 from minirm.commands.shared import (
+    BadCall,
     HelpFormatter,
     add_column_arguments,
     count,
-    told_in_one_line,
-    unescaped,
+    positive,
 )
-from minirm.data.inspection import cue_words, foretold, lengths, repeats, right, shared
-from minirm.data.languages import language, mix
-from minirm.data.near import has_near, near_pairs
-from minirm.data.preferences import Loaded, load_preferences
-from minirm.data.token_view import token_view
-from minirm.encoding import TextFormat
-from minirm.models.bases import load_tokenizer
-from minirm.models.saving import SETTINGS
+from minirm.distributed import say
+from minirm.pages import data_page, model_page
+
+PRINTED = "-"
+DESCRIPTION = """\
+minirm inspect DATA ...           what repeats in comparisons, what answers give away without their
+                                  prompt (length, cue words), their languages, and what a test
+                                  shares with its training set
+minirm inspect MODEL --data FILE  what a reward model reads: wordings, openings, order, length,
+                                  words of the prompt, the prompt itself, single tokens
+
+With --data the first word is a model, as it is for `evaluate` and `score`; without, it is data. A
+model is asked for rewards of rewritten answers too, on items drawn at random (--max-items); answers
+that occur several times are scored once. Rows that make no pair, or one too long for the model, are
+left out and counted."""
+WORDINGS = """\
+wordings:
+  Rows that say the same in other words give a meaning share of real rewrites. All rows with one
+  value in the column --item are one comparison, and the column --wording says how it is put:
+    {"prompt": "2 + 2? ", "chosen": "4", "rejected": "5", "id": 7, "how": "digits"}
+    {"prompt": "2 + 2? ", "chosen": "four", "rejected": "five", "id": 7, "how": "words"}
+    minirm inspect my-rm --data rows.jsonl --item id --wording how
+  Where each wording has a file of its own, --wording is left out. What is not about wordings is
+  measured on the first one:
+    minirm inspect my-rm --data test.jsonl test-french.jsonl --item prompt"""
 
 
 def add(commands: argparse._SubParsersAction) -> None:
     inspect = commands.add_parser(
         "inspect",
-        help="look at comparisons before any model does: repeats, leaks, shortcuts",
-        description="What repeats in a set of comparisons, what its answers give away without "
-        "their prompt (length, cue words),\nin which languages it is, and how much of one set "
-        "stands in another: the prompts that a test shares with\nits training set. With --model "
-        "also what its tokenizer, chat template and context make of the set.",
+        help="look at comparisons before any model does, or at what a model reads in them",
+        description=DESCRIPTION,
+        epilog=WORDINGS,
         formatter_class=HelpFormatter,
     )
     add_ = inspect.add_argument
-    add_("data", nargs="+", metavar="FILE_OR_NAME", help="files, or datasets on the hub")
+    add_(
+        "what",
+        nargs="+",
+        metavar="DATA|MODEL",
+        help="files, or datasets on the hub; with --data one model: a folder that `minirm train` "
+        "wrote, or a classifier with one label",
+    )
+    add_("--split", default="train", help="of a dataset on the hub")
+    add_(
+        "--data-config", metavar="NAME", help="which part of a dataset on the hub that has several"
+    )
+    add_("--limit", type=count, metavar="N", help="read at most N rows of each")
+    add_column_arguments(inspect)
+    add_(
+        "--json",
+        nargs="?",
+        const=PRINTED,
+        metavar="FILE",
+        help="print JSON instead of the report, or write it to FILE (.json) beside the report",
+    )
+    add_("--html", type=Path, metavar="FILE", help="write one page with pictures (.html) too")
+    _add_data_arguments(inspect)
+    _add_model_arguments(inspect)
+    inspect.set_defaults(run=run)
+
+
+def _add_data_arguments(inspect: argparse.ArgumentParser) -> None:
+    add_ = inspect.add_argument_group("of data").add_argument
     add_(
         "--train",
         nargs="+",
@@ -53,125 +89,137 @@ def add(commands: argparse._SubParsersAction) -> None:
         help="look for the sets in these; without it, for each set in all the others",
     )
     add_("--model", metavar="NAME", help="whose tokenizer, template and context are looked at")
-    add_("--split", default="train", help="of a dataset on the hub")
+
+
+def _add_model_arguments(inspect: argparse.ArgumentParser) -> None:
+    add_ = inspect.add_argument_group("of a model").add_argument
     add_(
-        "--data-config", metavar="NAME", help="which part of a dataset on the hub that has several"
+        "--data",
+        nargs="+",
+        default=[],
+        metavar="FILE_OR_NAME",
+        help="comparisons on which a model is looked at",
     )
-    add_("--limit", type=count, metavar="N", help="read at most N rows of each")
-    add_column_arguments(inspect)
-    add_("--json", action="store_true", help="print JSON instead of tables")
-    inspect.set_defaults(run=run)
+    add_(
+        "--item",
+        metavar="COLUMN",
+        help="rows that share its value are one comparison in several wordings",
+    )
+    add_("--wording", metavar="COLUMN", help="says which wording a row has; without it, its file")
+    add_(
+        "--max-items",
+        type=count,
+        default=100,
+        metavar="N",
+        help="look at N items, drawn at random: prompts, with all their pairs and wordings",
+    )
+    add_("--seed", type=int, default=0, help="draws the items, orders and exchanges")
+    add_("--batch-size", type=count, default=64, metavar="N", help="responses scored together")
+    add_(
+        "--reference",
+        metavar="NAME_OR_FOLDER",
+        help="the model from which DPO trained MODEL; the reward is the implicit one",
+    )
+    add_("--beta", type=positive, help="with --reference: reward per nat (default: 0.01)")
 
 
 def run(options: argparse.Namespace) -> None:
-    reader = _reader(options)
-    sets = {name: _read(name, options) for name in dict.fromkeys([*options.data, *options.train])}
-    report: dict[str, Any] = {
-        "files": {name: _looked_at(sets[name], reader) for name in dict.fromkeys(options.data)},
-        "shared": _shared(sets, options),
-    }
-    print(json.dumps(report, indent=1, allow_nan=False) if options.json else text_of(report))
+    _check_call(options)
+    _check_outputs(options)
+    if options.data:
+        (options.model,) = options.what
+        report = inspect_model.look_at_model(options)
+        text, page = inspect_model_table.text_of, model_page.page_of
+    else:
+        report = inspect_data.look_at_data(options)
+        text, page = inspect_table.text_of, data_page.page_of
+    as_json = json.dumps(report, indent=1, allow_nan=False)
+    for path, content in _written(options, report, page, as_json):
+        with written_beside(path) as file:
+            file.write(content)
+    say(as_json if options.json == PRINTED else text(report))
 
 
-def _read(name: str, options: argparse.Namespace) -> Loaded:
-    return load_preferences(
-        name,
-        split=options.split,
-        config=options.data_config,
-        columns=options.columns,
-        bad_rows="drop",
-        limit=options.limit,
-    )
-
-
-def _reader(options: argparse.Namespace) -> Mapping[str, Any] | None:
-    """The tokenizer that --model names, how it reads text, and its context."""
-    if options.model is None:
-        return None
-    with told_in_one_line(options.model):
-        source = fetched(options.model)
-        tokenizer = load_tokenizer(source)
-        context = _context(source)
-    how = TextFormat()
-    file = Path(source) / SETTINGS
-    if file.is_file():
-        how = TextFormat(**json.loads(file.read_text()).get("text_format", {}))
-    if options.chat or options.separator is not None:
-        how = TextFormat(chat=bool(options.chat), separator=unescaped(options.separator or ""))
-    return {"tokenizer": tokenizer, "text_format": how.settled(tokenizer), "context": context}
-
-
-def _context(source: str) -> int | None:
-    """How many tokens a model reads; None where its configuration does not say, or is not there."""
-    try:
-        config = AutoConfig.from_pretrained(source).get_text_config()
-    except (OSError, ValueError):  # an adapter's folder has none
-        return None
-    return getattr(config, "max_position_embeddings", None)
-
-
-def _looked_at(loaded: Loaded, reader: Mapping[str, Any] | None) -> dict[str, Any]:
-    pairs = loaded.pairs
-    prompts = list(dict.fromkeys(plain(pair.prompt) for pair in pairs))
-    near = near_pairs(prompts)
-    report: dict[str, Any] = {
-        "format": " and ".join(loaded.formats),
-        "rows": sum(loaded.formats.values()) + len(loaded.dropped),
-        "pairs": len(pairs),
-        "left_out": _reasons(loaded.dropped.values()),
-        "blank": sum(
-            not plain(text).strip() for p in pairs for text in (p.prompt, p.chosen, p.rejected)
-        ),
-        "repeats": asdict(repeats(pairs)),
-        "near_prompts": len({place for couple in near for place in couple}),
-        "lengths": asdict(lengths(pairs)),
-        "foretold": foretold(pairs),
-        "cue_words": cue_words(pairs),
-        "languages": {
-            side: mix(plain(getattr(pair, side)) for pair in pairs)
-            for side in ("prompt", "chosen", "rejected")
-        },
-        "two_languages": sum(
-            len({language(plain(t)) for t in (p.chosen, p.rejected)} - {"unknown"}) > 1
-            for p in pairs
-        ),
-    }
-    if reader is not None:
-        report["tokens"] = asdict(token_view(pairs, **reader)) | {"context": reader["context"]}
-    return report
-
-
-_REASONS = {
-    "identical answers": r"are the same",
-    "contradictory labels": r"contradict",
-    "empty fields": r"is empty|is null|end in an answer|there is no prompt|there is none",
-}
-
-
-def _reasons(complaints: Any) -> dict[str, int]:
-    """How many rows make no pair, by why."""
-    found = Counter(
-        next((name for name, form in _REASONS.items() if re.search(form, complaint)), "other")
-        for complaint in complaints
-    )
-    return dict(found)
-
-
-def _shared(sets: Mapping[str, Loaded], options: argparse.Namespace) -> list[dict[str, Any]]:
-    """How much of each set stands in each of the others, and what can be learnt there about it."""
+def _written(
+    options: argparse.Namespace, report: Mapping[str, Any], page: Any, as_json: str
+) -> list[tuple[Path, str]]:
     found = []
-    learnt: dict[str, dict[str, Scorer]] = {}
-    for name in dict.fromkeys(options.data):
-        pairs = sets[name].pairs
-        for other in dict.fromkeys(options.train or options.data):
-            if other == name:
-                continue
-            training = sets[other].pairs
-            texts, others = ([plain(p.prompt) for p in some] for some in (pairs, training))
-            near = has_near(texts, others)
-            if other not in learnt:
-                learnt[other] = {cue: make(training) for cue, make in LEARNT.items()}
-            cues = {cue: float(right(s, pairs).mean()) for cue, s in learnt[other].items()}
-            report = {"data": name, "in": other, **asdict(shared(pairs, training, near))}
-            found.append(report | {"baselines": cues})
+    if options.json not in (None, PRINTED):
+        found.append((Path(options.json), as_json + "\n"))
+    if options.html is not None:
+        found.append((options.html, page(report)))
     return found
+
+
+def _check_call(options: argparse.Namespace) -> None:
+    """Refuse arguments of the other half of the command."""
+    of_data = {"--train": options.train, "--model": options.model}
+    of_model = {
+        "--item": options.item,
+        "--wording": options.wording,
+        "--reference": options.reference,
+        "--beta": options.beta,
+    }
+    if not options.data:
+        if given := [flag for flag, value in of_model.items() if value is not None]:
+            raise BadCall(f"{given[0]} is for a model: minirm inspect MODEL --data FILE")
+        folders = [name for name in options.what if Path(name).is_dir()]
+        if folders:
+            raise BadCall(
+                f"{folders[0]!r} is a folder, not data: to look at what a model reads, name the "
+                f"data too, as in minirm inspect {folders[0]} --data FILE"
+            )
+        return
+    if len(options.what) > 1:
+        raise BadCall(
+            f"with --data one model is looked at, got {len(options.what)} names: "
+            f"{', '.join(options.what)}"
+        )
+    if given := [flag for flag, value in of_data.items() if value]:
+        raise BadCall(f"{given[0]} is for data alone: minirm inspect DATA {given[0]} ...")
+    if options.wording is not None and options.item is None:
+        raise BadCall("--wording needs --item, the column that says which rows are one comparison")
+
+
+def _check_outputs(options: argparse.Namespace) -> None:
+    """Nothing is written over what is read, nor is a file of data taken for a place to write."""
+    outputs = {".html": (options.html, "--html")}
+    if options.json != PRINTED:
+        outputs[".json"] = (options.json, "--json")
+    inputs = [Path(name) for name in (*options.what, *options.train, *options.data)]
+    for suffix, (output, flag) in outputs.items():
+        if output is None:
+            continue
+        if Path(output).suffix != suffix:
+            raise BadCall(f"{flag} writes to a file that ends in {suffix}, got {str(output)!r}")
+        _check_output(Path(output), flag, inputs)
+    if options.json not in (None, PRINTED):
+        _check_old_report(Path(options.json))
+
+
+def _check_output(output: Path, flag: str, inputs: Sequence[Path]) -> None:
+    if output.parent != Path() and not output.parent.is_dir():
+        raise FileNotFoundError(f"{flag} {output}: there is no folder {str(output.parent)!r}")
+    partial = output.with_name(f"{output.name}.partial")
+    if partial.exists() and partial.stat().st_size:
+        raise FileExistsError(
+            f"{partial} holds what a stopped run wrote: move it away or delete it first"
+        )
+    if output.is_dir():
+        raise IsADirectoryError(f"{flag} {output} is a folder")
+    files = [file for name in inputs for file in ([name] if not name.is_dir() else name.rglob("*"))]
+    refuse_to_write_over(output, files, f"{flag} {output}")
+
+
+def _check_old_report(path: Path) -> None:
+    """`--json FILE` followed by data would take the first file of data for FILE."""
+    if not path.exists():
+        return
+    try:
+        old = json.loads(path.read_text())
+    except ValueError:
+        old = None
+    if not (isinstance(old, dict) and "shared" in old):
+        raise FileExistsError(
+            f"--json {path}: that file is there and is no report of `minirm inspect`; name another"
+        )

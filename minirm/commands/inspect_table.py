@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from minirm.commands.shared import table
-
-LEAK = 0.05
-"""A test that shares so much of its prompts with a training set is warned of."""
+from minirm.data.inspection import LEAK
 
 
 def text_of(report: Mapping[str, Any]) -> str:
@@ -56,7 +54,7 @@ def _file(name: str, found: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _line(name: str, said: str) -> str:
-    return f"  {name:16}{said}"
+    return f"  {name:17}{said}"
 
 
 def _n(count: int, noun: str) -> str:

@@ -16,6 +16,8 @@ from minirm.data.near import normalised
 from minirm.pairs import PreferencePair
 
 FOLDS = 5
+LEAK = 0.05
+"""A test that shares so much of its prompts with a training set is warned of."""
 
 
 def same_prompt(pair: PreferencePair) -> str:
