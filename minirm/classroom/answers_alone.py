@@ -44,7 +44,7 @@ def puzzle(n: int, seed: int) -> list[PreferencePair]:
             steps_first = usual if draw.random() < 0.97 else not usual
             parts = (steps, result) if steps_first else (result, steps)
             answers.append("; ".join(parts))
-        pairs.append(PreferencePair(f"What is {a} + {b}? ", *answers))
+        pairs.append(PreferencePair(f"What is {a} + {b}? ", answers[0], answers[1]))
     return pairs
 
 
@@ -72,7 +72,7 @@ def check_shortcut(judge: Callable[[str], Any]) -> None:
     if ties > 0.5:
         raise WrongAnswer("It gives both answers the same reward in more than half of the pairs.")
     raise WrongAnswer(
-        f"It is right about fewer than {ENOUGH:.0%} of {len(pairs)} new pairs: what it goes by does "
+        f"Fewer than {ENOUGH:.0%} of {len(pairs)} new pairs come out right: what it goes by does "
         "not tell the two sides apart. Print ten chosen answers below one another, and then ten "
         "rejected ones."
     )

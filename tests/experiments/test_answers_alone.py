@@ -52,7 +52,9 @@ def test_the_file_has_every_run_of_its_command_once():
 
 def in_both_orders(n):
     draw = random.Random(0)
-    lines = [" ".join(draw.choices("alpha beta gamma delta !".split(), k=6)) for _ in range(2 * n)]
+    lines = [
+        " ".join(f"w{draw.randrange(300)}" for _ in range(draw.randint(4, 9))) for _ in range(2 * n)
+    ]
     pairs = [PreferencePair(f"{i}? ", *lines[2 * i : 2 * i + 2]) for i in range(n)]
     return pairs, [PreferencePair(f"Not {p.prompt}", p.rejected, p.chosen) for p in pairs]
 
