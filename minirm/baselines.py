@@ -78,15 +78,21 @@ class UnigramCues:
 
     Args:
         pairs: the training pairs.
+        split: the words of a response.
 
     >>> cues = UnigramCues([PreferencePair("2 + 2? ", "It is four.", "It is five.")])
     >>> print([round(r, 2) for r in cues.score(["3 + 1? "] * 2, ["four", "five"]).tolist()])
     [0.69, -0.69]
     """
 
-    def __init__(self, pairs: Sequence[PreferencePair]) -> None:
-        self.chosen = Counter(w for pair in pairs for w in set(words(pair.chosen)))
-        self.rejected = Counter(w for pair in pairs for w in set(words(pair.rejected)))
+    def __init__(
+        self,
+        pairs: Sequence[PreferencePair],
+        split: Callable[[Text], Iterable[str]] = words,
+    ) -> None:
+        self.split = split
+        self.chosen = Counter(w for pair in pairs for w in set(split(pair.chosen)))
+        self.rejected = Counter(w for pair in pairs for w in set(split(pair.rejected)))
 
     def weight(self, word: str) -> float:
         """What the word adds to a reward."""
@@ -95,7 +101,7 @@ class UnigramCues:
     def score(self, prompts: Sequence[Text], responses: Sequence[Text]) -> Tensor:
         """Rewards of B responses: [B]. The prompts are not read."""
         # In order, so that the same words give the same sum to the last bit.
-        sums = [sum(map(self.weight, sorted(set(words(y))))) for y in responses]
+        sums = [sum(map(self.weight, sorted(set(self.split(y))))) for y in responses]
         return torch.tensor(sums, dtype=torch.float64)
 
 
