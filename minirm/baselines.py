@@ -78,15 +78,21 @@ class UnigramCues:
 
     Args:
         pairs: the training pairs.
+        split: the words of a response.
 
     >>> cues = UnigramCues([PreferencePair("2 + 2? ", "It is four.", "It is five.")])
     >>> print([round(r, 2) for r in cues.score(["3 + 1? "] * 2, ["four", "five"]).tolist()])
     [0.69, -0.69]
     """
 
-    def __init__(self, pairs: Sequence[PreferencePair]) -> None:
-        self.chosen = Counter(w for pair in pairs for w in set(words(pair.chosen)))
-        self.rejected = Counter(w for pair in pairs for w in set(words(pair.rejected)))
+    def __init__(
+        self,
+        pairs: Sequence[PreferencePair],
+        split: Callable[[Text], Iterable[str]] = words,
+    ) -> None:
+        self.split = split
+        self.chosen = Counter(w for pair in pairs for w in set(split(pair.chosen)))
+        self.rejected = Counter(w for pair in pairs for w in set(split(pair.rejected)))
 
     def weight(self, word: str) -> float:
         """What the word adds to a reward."""
@@ -95,8 +101,47 @@ class UnigramCues:
     def score(self, prompts: Sequence[Text], responses: Sequence[Text]) -> Tensor:
         """Rewards of B responses: [B]. The prompts are not read."""
         # In order, so that the same words give the same sum to the last bit.
-        sums = [sum(map(self.weight, sorted(set(words(y))))) for y in responses]
+        sums = [sum(map(self.weight, sorted(set(self.split(y))))) for y in responses]
         return torch.tensor(sums, dtype=torch.float64)
+
+
+def net_words(pairs: Sequence[PreferencePair]) -> Counter[str]:
+    """Of each word, how many pairs have it in the chosen answer alone, less in the other alone."""
+    net: Counter[str] = Counter()
+    for pair in pairs:
+        chosen, rejected = set(words(pair.chosen)), set(words(pair.rejected))
+        net.update(chosen - rejected)
+        net.subtract(rejected - chosen)
+    return net
+
+
+def telling_words(net: Counter[str]) -> list[str]:
+    """The words by how many pairs they tell apart, the most telling first; then by the alphabet."""
+    return sorted(net, key=lambda word: (-abs(net[word]), word))
+
+
+class OneWord:
+    """r(y) = 1 or -1 if y holds the one word that tells most training pairs apart, else 0.
+
+    It is the first of ``telling_words``, and its sign says on which side it stands more often.
+
+    Args:
+        pairs: the training pairs.
+
+    >>> one = OneWord([PreferencePair("2 + 2? ", "It is four.", "It is five, I think.")])
+    >>> one.word, one.sign
+    (',', -1)
+    """
+
+    def __init__(self, pairs: Sequence[PreferencePair]) -> None:
+        net = net_words(pairs)
+        self.word = next(iter(telling_words(net)), "")
+        self.sign = 1 if net[self.word] >= 0 else -1
+
+    def score(self, prompts: Sequence[Text], responses: Sequence[Text]) -> Tensor:
+        """Rewards of B responses: [B]. The prompts are not read."""
+        held = [self.sign * (self.word in words(y)) for y in responses]
+        return torch.tensor(held, dtype=torch.float64)
 
 
 class TfIdf:

@@ -4,6 +4,11 @@ A check takes the learner's function and tries it on fresh random inputs. It pri
 all is well and raises ``WrongAnswer`` with a hint where it is not.
 """
 
+from minirm.classroom.answers_alone import (
+    check_cluster_error,
+    check_shared_prompts,
+    check_shortcut,
+)
 from minirm.classroom.checking import WrongAnswer, attempt
 from minirm.classroom.collapse import (
     check_grid_accuracy,
@@ -59,6 +64,7 @@ __all__ = [
     "check_bradley_terry",
     "check_calibration",
     "check_choice_entropy",
+    "check_cluster_error",
     "check_counterbalance",
     "check_explicit_rewards",
     "check_explicit_step",
@@ -82,6 +88,8 @@ __all__ = [
     "check_rho",
     "check_rounding_ties",
     "check_share_by_part",
+    "check_shared_prompts",
+    "check_shortcut",
     "check_sign_agreement",
     "check_silent_judge",
     "check_states_before",

@@ -4,34 +4,46 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from minirm.baselines import Scorer, baselines
 from minirm.commands.evaluate_report import Sample, Scored, compared, reported
+from minirm.commands.evaluate_rewards import check_finite, side_rewards
 from minirm.commands.evaluate_table import text_of
-from minirm.commands.opening import add_model_arguments, holds_reward, open_reward
+from minirm.commands.files import refuse_to_write_over
+from minirm.commands.kept_rewards import KeptRewards
+from minirm.commands.opening import (
+    AS_PUBLISHED,
+    add_model_arguments,
+    fetched,
+    holds_reward,
+    open_reward,
+)
 from minirm.commands.shared import (
     BadCall,
     HelpFormatter,
     add_data_arguments,
     count,
     read_pairs,
+    told_in_one_line,
     warn_of_glued_strings,
 )
 from minirm.data.benchmarks import check_one_format, item
 from minirm.data.inspection import opposed, same_prompt
 from minirm.data.preferences import Loaded
-from minirm.distributed import say
-from minirm.evaluation import pair_rewards
+from minirm.distributed import processes, say
+from minirm.encoding import TextFormat
 from minirm.metrics.intervals import linked
-from minirm.pairs import EncodedPair, PreferencePair, encode_pairs
+from minirm.models.bases import load_base
+from minirm.pairs import PreferencePair, encode_pairs
 from minirm.reward_model import RewardModel
+from minirm.rewards import ImplicitRM
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -62,6 +74,18 @@ def add(commands: argparse._SubParsersAction) -> None:
     evaluate.add_argument(
         "--batch-size", type=count, default=64, metavar="N", help="responses scored together"
     )
+    evaluate.add_argument(
+        "--likelihood",
+        metavar="NAME_OR_FOLDER",
+        help="a language model, such as the one that MODEL was made from, whose ln pi stands among "
+        "the baselines; the reference of an implicit reward always does, and costs nothing more",
+    )
+    evaluate.add_argument(
+        "--keep", type=Path, metavar="FILE", help="keep rewards in FILE as they come"
+    )
+    evaluate.add_argument(
+        "--resume", action="store_true", help="go on with what --keep FILE holds after a stop"
+    )
     evaluate.add_argument("--json", action="store_true", help="print JSON instead of a table")
     evaluate.set_defaults(run=run)
 
@@ -74,10 +98,18 @@ def run(options: argparse.Namespace) -> None:
     for flag, column in (("--by", options.by), ("--item", options.item)):
         if column is not None and column not in loaded.rows[0]:
             raise ValueError(f"{flag} {column}: no such column; there are {sorted(loaded.rows[0])}")
+    keep = _keep(options)
     usable = _agreeing(loaded, options)
     training = _training(options)
-    found = [_rewards(name, loaded.pairs, usable, options) for name in options.model]
-    kept = [i for i in usable if all(i in rewards for _, rewards in found)]
+    found: list[Asked] = []
+    for name in options.model:
+        model = _opened(name, options)
+        found.append(_rewards(name, model, loaded.pairs, usable, options, keep))
+    asked = list(found)
+    if options.likelihood is not None:
+        model = _language_model(options.likelihood, model.text_format)
+        asked.append(_rewards(options.likelihood, model, loaded.pairs, usable, options, keep))
+    kept = [i for i in usable if all(i in one.rewards for one in asked)]
     if not kept:
         raise ValueError(f"{options.data}: there is no pair that both models can read")
     sample = _sample(loaded, kept, benchmark, options)
@@ -85,18 +117,32 @@ def run(options: argparse.Namespace) -> None:
         _baseline(name, scorer, [loaded.pairs[i] for i in kept])
         for name, scorer in baselines(training).items()
     ]
+    cheap += _likelihoods(found, kept)
+    cheap += [_scored(f"ln pi of {one.name}", one.rewards, kept) for one in asked[len(found) :]]
     bad = len(loaded.dropped) + len(loaded.pairs) - len(usable)
     reports = []
-    for name, (said, rewards) in zip(options.model, found, strict=True):
-        model = Scored(name, *torch.stack([rewards[i] for i in kept]).unbind(1))
-        head = {"model": name, "data": options.data, "format": " and ".join(loaded.formats)}
-        head |= said | {"bad_rows": said["bad_rows"] + bad}
-        reports.append((model, head | reported(model, cheap, sample)))
+    for one in found:
+        scored = _scored(one.name, one.rewards, kept)
+        head = {"model": one.name, "data": options.data, "format": " and ".join(loaded.formats)}
+        head |= {**one.said, "bad_rows": one.said["bad_rows"] + bad}
+        reports.append((scored, head | reported(scored, cheap, sample)))
     report = reports[0][1]
     if len(reports) > 1:
         (first, _), (second, _) = reports
         report = {"models": [r for _, r in reports], "comparison": compared(first, second, sample)}
     say(json.dumps(report, indent=1, allow_nan=False) if options.json else text_of(report))
+
+
+def _keep(options: argparse.Namespace) -> KeptRewards | None:
+    if options.keep is None:
+        if options.resume:
+            raise BadCall("--resume goes on with the file that --keep names: give that too")
+        return None
+    inputs = [Path(name) for name in (options.data, options.train) if name is not None]
+    for name in (*options.model, options.reference, options.likelihood):
+        inputs += [] if name is None else [f for f in Path(name).rglob("*") if f.is_file()]
+    refuse_to_write_over(options.keep, inputs, f"--keep {options.keep}")
+    return KeptRewards(options.keep, resume=options.resume)
 
 
 def _training(options: argparse.Namespace) -> Sequence[PreferencePair]:
@@ -124,14 +170,49 @@ def _agreeing(loaded: Loaded, options: argparse.Namespace) -> list[int]:
     return [i for i in range(len(loaded.pairs)) if i not in out]
 
 
-def _rewards(
-    name: str, pairs: Sequence[PreferencePair], usable: Sequence[int], options: argparse.Namespace
-) -> tuple[dict[str, Any], dict[int, Tensor]]:
-    """What to say of a model, and its rewards [2] by the place of the pair."""
+LIKELIHOOD = "ln pi_ref"
+
+
+class Asked(NamedTuple):
+    """A model's rewards, and what has to be said of it.
+
+    Attributes:
+        name: of the model.
+        said: its kind, and how many pairs were left out.
+        rewards: [2] by the place of the pair.
+        likelihood: likewise ln pi_ref, of a model that has a reference.
+    """
+
+    name: str
+    said: Mapping[str, Any]
+    rewards: Mapping[int, Tensor]
+    likelihood: Mapping[int, Tensor] | None
+
+
+def _opened(name: str, options: argparse.Namespace) -> RewardModel:
     own = argparse.Namespace(**vars(options) | {"model": name})
     if len(options.model) > 1 and options.reference is not None and holds_reward(name):
         own.reference = own.beta = None  # they are the other model's
-    model = open_reward(own)
+    return open_reward(own)
+
+
+def _language_model(name: str, like: TextFormat) -> RewardModel:
+    """r(x, y) = ln pi(y|x) of a language model that reads text as ``like`` says."""
+    with told_in_one_line(name):
+        base, tokenizer = load_base(fetched(name), dtype=AS_PUBLISHED)
+    model = ImplicitRM(base, tokenizer, beta=1.0, reference=None, copy=False, text_format=like)
+    return model.to(processes().device).eval()
+
+
+def _rewards(
+    name: str,
+    model: RewardModel,
+    pairs: Sequence[PreferencePair],
+    usable: Sequence[int],
+    options: argparse.Namespace,
+    keep: KeptRewards | None,
+) -> Asked:
+    """A model's rewards of the pairs that it can read."""
     pairs = [pairs[i] for i in usable]
     warn_of_glued_strings(options.data, pairs, model)
     encoded, dropped = encode_pairs(
@@ -147,11 +228,33 @@ def _rewards(
             f"cannot read; the first: {dropped.bad[0]}",
             file=sys.stderr,
         )
-    both = pair_rewards(model, encoded, batch_size=options.batch_size)
-    _check_finite(model, [pairs[i] for i in dropped.kept], encoded, both)
+    rewards, reference = side_rewards(model, encoded, batch_size=options.batch_size, keep=keep)
+    check_finite(model, [pairs[i] for i in dropped.kept], encoded, rewards)
     said = {"reward": model.kind, "overlong": dropped.overlong, "bad_rows": len(dropped.bad)}
     places = [usable[i] for i in dropped.kept]
-    return said, dict(zip(places, torch.stack(both, 1).unbind(), strict=True))
+    likelihood = None
+    if reference is not None:
+        likelihood = dict(zip(places, reference.unbind(), strict=True))
+    return Asked(name, said, dict(zip(places, rewards.unbind(), strict=True)), likelihood)
+
+
+def _scored(name: str, rewards: Mapping[int, Tensor], places: Sequence[int]) -> Scored:
+    return Scored(name, *torch.stack([rewards[i] for i in places]).unbind(1))
+
+
+def _likelihoods(found: Sequence[Asked], kept: Sequence[int]) -> list[Scored]:
+    """ln pi_ref of the models that have a reference, once where they agree about it."""
+    columns: list[Scored] = []
+    for asked in found:
+        if asked.likelihood is not None:
+            name = f"{LIKELIHOOD} of {asked.name}" if columns else LIKELIHOOD
+            own = _scored(name, asked.likelihood, kept)
+            if not any(
+                torch.equal(own.chosen, other.chosen) and torch.equal(own.rejected, other.rejected)
+                for other in columns
+            ):
+                columns.append(own)
+    return columns
 
 
 def _baseline(name: str, scorer: Scorer, pairs: Sequence[PreferencePair]) -> Scored:
@@ -172,22 +275,3 @@ def _sample(
         groups.setdefault(str(row.get(options.by)), []).append(place)
     units = linked(prompts, [None if it is None else str(it) for it in items])
     return Sample(rows, prompts, units, benchmark, dict(sorted(groups.items())))
-
-
-def _check_finite(
-    model: RewardModel,
-    pairs: Sequence[PreferencePair],
-    encoded: Sequence[EncodedPair],
-    rewards: Sequence[Tensor],
-) -> None:
-    wrong = torch.nonzero(~torch.stack(list(rewards)).isfinite()).tolist()
-    for side, i in sorted(wrong, key=lambda at: at[1]):
-        sequence = (encoded[i].chosen, encoded[i].rejected)[side]
-        # Alone, for in a shared row one that is not finite spoils those beside it.
-        reward = model.score_encoded([sequence]).item()
-        if not math.isfinite(reward):
-            raise ValueError(
-                f"{pairs[i].origin or f'pair {i}, counted from 0'}: the reward of the "
-                f"{('chosen', 'rejected')[side]} response is {reward}, so no ranking can be read "
-                "from it"
-            )

@@ -122,7 +122,7 @@ def _remarks(models: Sequence[Mapping[str, Any]], *, reached: bool) -> list[str]
     first = models[0]
     lines = []
     if reached:
-        lines.append(f"{REACHED} a baseline, which reads no prompt, reaches as much")
+        lines.append(f"{REACHED} one of the baselines beside it reaches as much")
     if first["units"] < first["prompts"]:
         lines.append(
             f"{first['pairs']} pairs on {first['prompts']} prompts, of {first['units']} items: the "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from minirm.commands import (
+    experiment_answers_alone,
     experiment_controls,
     experiment_foretold,
     experiment_hamiltonian,
@@ -25,6 +26,7 @@ IN_ORDER = (
     experiment_separators,
     experiment_real,
     experiment_shifts,
+    experiment_answers_alone,
     experiment_hamiltonian,
 )
 

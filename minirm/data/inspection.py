@@ -138,22 +138,41 @@ def right(scorer: Scorer, pairs: Sequence[PreferencePair]) -> np.ndarray:
 def foretold(pairs: Sequence[PreferencePair], *, seed: int = 0) -> dict[str, float]:
     """Accuracies of the baselines that learn, each prompt foretold from the other prompts.
 
-    The prompts are dealt into ``FOLDS`` parts at random; each part is scored by what was learnt
-    from the rest. Too few prompts to deal give nothing.
+    Too few prompts to deal give nothing.
 
     Args:
         pairs: the set.
+        seed: as for ``told_by_others``.
+    """
+    if len(set(map(same_prompt, pairs))) < FOLDS:
+        return {}
+    return {
+        name: float(told_by_others(make, pairs, seed=seed).mean()) for name, make in LEARNT.items()
+    }
+
+
+def told_by_others(
+    make: Callable[[Sequence[PreferencePair]], Scorer],
+    pairs: Sequence[PreferencePair],
+    *,
+    seed: int = 0,
+) -> np.ndarray:
+    """1 for each pair that is ranked right by what was learnt from other prompts: [B].
+
+    The prompts are dealt into ``FOLDS`` parts at random; each part is scored by what was learnt
+    from the rest. A tie counts 0.5.
+
+    Args:
+        make: learns a scorer from pairs.
+        pairs: B of them, on ``FOLDS`` prompts or more.
         seed: of the deal.
     """
     prompts = {prompt: i for i, prompt in enumerate(dict.fromkeys(map(same_prompt, pairs)))}
-    if len(prompts) < FOLDS:
-        return {}
     dealt = np.random.default_rng(seed).permutation(len(prompts)) % FOLDS
     fold = np.array([dealt[prompts[same_prompt(pair)]] for pair in pairs])
-    found = {}
-    for name, make in LEARNT.items():
-        values = [_fold(make, pairs, fold == k) for k in range(FOLDS)]
-        found[name] = float(np.concatenate(values).mean())
+    found = np.empty(len(pairs))
+    for k in range(FOLDS):
+        found[fold == k] = _fold(make, pairs, fold == k)
     return found
 
 
@@ -216,11 +235,9 @@ def shared(
         near: [B], for which of the pairs a prompt much like theirs is there; None: exact ones only.
     """
     prompts = set(map(same_prompt, others))
-    chosen, rejected = (Counter(_answers(others, side)) for side in _SIDES)
-    texts = [{answer for _, answer in side} for side in (chosen, rejected)]
+    memory = Memory(others)
+    texts = [{answer for _, answer in side} for side in (memory.chosen, memory.rejected)]
     exact = [same_prompt(pair) in prompts for pair in pairs]
-    memory = _Memory(chosen, rejected)
-    found = [memory.right(pair) for pair in pairs]
     whole = {(same_prompt(p), _key(p.chosen), _key(p.rejected)) for p in others}
     return Shared(
         prompts=_share(exact),
@@ -228,7 +245,7 @@ def shared(
         chosen=_share(_key(p.chosen) in texts[0] for p in pairs),
         rejected=_share(_key(p.rejected) in texts[1] for p in pairs),
         pairs=_share((same_prompt(p), _key(p.chosen), _key(p.rejected)) in whole for p in pairs),
-        memory=float(np.mean(found)),
+        memory=float(memory.right(pairs).mean()),
     )
 
 
@@ -240,13 +257,20 @@ def _share(found: Iterable[Hashable]) -> float:
     return float(np.mean([bool(x) for x in found]))
 
 
-class _Memory:
-    """How often an answer was chosen, minus how often it was rejected, to the same prompt."""
+class Memory:
+    """r(x, y) = how often a set chooses y to the prompt x, minus how often it rejects it.
 
-    def __init__(self, chosen: Counter, rejected: Counter) -> None:
-        self.chosen, self.rejected = chosen, rejected
+    Args:
+        pairs: the set.
+    """
 
-    def right(self, pair: PreferencePair) -> float:
-        keys = [(same_prompt(pair), _key(getattr(pair, side))) for side in _SIDES]
-        a, b = (self.chosen[key] - self.rejected[key] for key in keys)
+    def __init__(self, pairs: Sequence[PreferencePair]) -> None:
+        self.chosen, self.rejected = (Counter(_answers(pairs, side)) for side in _SIDES)
+
+    def right(self, pairs: Sequence[PreferencePair]) -> np.ndarray:
+        """1 for each pair that memory ranks right, 0.5 for a tie: [B]."""
+        a, b = (
+            np.array([self.chosen[key] - self.rejected[key] for key in _answers(pairs, side)])
+            for side in _SIDES
+        )
         return (a > b) + 0.5 * (a == b)

@@ -71,6 +71,9 @@ SETS: Mapping[str, PublicSet] = {
         f"{PAPER}{REWARDMATH}/train/data-00000-of-00001.arrow",
         limit=1000,
     ),
+    "rewardmath 2000": PublicSet(
+        "rewardmath_train2000.jsonl", f"{PAPER}{REWARDMATH}/train/data-00000-of-00001.arrow"
+    ),
     "ultrafeedback test": PublicSet(
         "ultrafeedback_test.jsonl", f"{PAPER}{ULTRAFEEDBACK}/test/data-00000-of-00001.arrow"
     ),
@@ -95,7 +98,9 @@ SETS: Mapping[str, PublicSet] = {
     "llmbar normal": PublicSet("llmbar_normal.jsonl", f"{LLMBAR}Normal/dataset.json"),
     "llmbar negation": PublicSet("llmbar_negation.jsonl", f"{LLMBAR}Negation/dataset.json"),
 }
-"""By name. "ultrafeedback" and "rewardmath" are to train on, the others to be asked about."""
+"""By name. "ultrafeedback" and "rewardmath" are to train on, the others to be asked about.
+
+"rewardmath" is the first half of "rewardmath 2000", as the paper trains on it."""
 
 
 @dataclass(frozen=True)

@@ -1,22 +1,20 @@
-"""A reward that needs no model: how often each word was chosen and how often rejected."""
+"""The judge that counts words, as the chapters on the Persona pairs need it."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from math import log
 
-import torch
 from torch import Tensor
 
-from minirm.pairs import PreferencePair
+from minirm.baselines import UnigramCues
+from minirm.pairs import PreferencePair, Text
 
 
-class WordCounts:
-    """r(y) = sum over the words of y of ln((chosen + 1) / (rejected + 1)).
+class WordCounts(UnigramCues):
+    """``UnigramCues`` over words as they are written, colons and commas aside.
 
-    The counts are of training responses that hold the word. It reads no prompt, no order and no
-    meaning, and a word that no training response has adds 0.
+    Capitals count: in the Persona pairs *My* begins rejected answers, and *my* stands in chosen
+    ones.
 
     Args:
         pairs: the training pairs, with strings as responses.
@@ -24,16 +22,10 @@ class WordCounts:
     """
 
     def __init__(self, pairs: Sequence[PreferencePair], first: int | None = None) -> None:
-        self.first = first
-        self.chosen = Counter(word for pair in pairs for word in self._words(str(pair.chosen)))
-        self.rejected = Counter(word for pair in pairs for word in self._words(str(pair.rejected)))
-
-    def weight(self, word: str) -> float:
-        """What the word adds to a reward."""
-        return log((self.chosen[word] + 1) / (self.rejected[word] + 1))
+        super().__init__(pairs, lambda text: _as_written(text)[:first])
 
     def score(
-        self, prompts: Sequence[str], responses: Sequence[str], *, batch_size: int = 0
+        self, prompts: Sequence[Text], responses: Sequence[Text], *, batch_size: int = 0
     ) -> Tensor:
         """Rewards of B responses, as ``RewardModel.score`` gives them: [B].
 
@@ -42,7 +34,8 @@ class WordCounts:
             responses: B strings.
             batch_size: of no account here.
         """
-        return torch.tensor([sum(map(self.weight, self._words(y))) for y in responses])
+        return super().score(prompts, responses)
 
-    def _words(self, response: str) -> set[str]:
-        return set(response.replace(":", "").replace(",", "").split()[: self.first])
+
+def _as_written(text: Text) -> list[str]:
+    return str(text).replace(":", "").replace(",", "").split()

@@ -218,7 +218,7 @@ def test_baselines_stand_beside_and_mark_what_they_reach(here, capsys):
     head, first, *_, last = capsys.readouterr().out.splitlines()
     assert {"longest", "shortest"} <= set(head.split())
     assert first.split()[2].endswith("*")
-    assert last == "* a baseline, which reads no prompt, reaches as much"
+    assert last == "* one of the baselines beside it reaches as much"
 
 
 BEST_OF_4 = [

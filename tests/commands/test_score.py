@@ -6,7 +6,7 @@ import json
 import signal
 import sys
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -305,18 +305,34 @@ def test_a_run_that_fails_leaves_the_older_file(here, capsys):
     assert len(lines("out.jsonl")) == len(ROWS)
 
 
+@contextmanager
+def heard():
+    """A program started here hears Ctrl-C, which a shell has those ignore that it started with &.
+
+    What ignores a signal passes that on to whatever it starts; a handler it does not.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.slow
 def test_a_run_that_is_stopped_says_where_its_part_is(here):
     Path("out.jsonl").write_text("an older one")
-    program = start("score", "rm", "--batch-size", 1, "--output", "out.jsonl")
-    program.stdin.write(json.dumps(ROWS[0]) + "\n")
-    program.stdin.flush()
-    part, end = Path("out.jsonl.partial"), time.monotonic() + 120
-    while not (part.exists() and part.stat().st_size):
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    program.send_signal(signal.SIGINT)
-    _, errors = program.communicate(timeout=120)
+    with heard():
+        program = start("score", "rm", "--batch-size", 1, "--output", "out.jsonl")
+    with program:
+        program.stdin.write(json.dumps(ROWS[0]) + "\n")
+        program.stdin.flush()
+        part = Path("out.jsonl.partial")
+        while not (part.exists() and part.stat().st_size):  # as long as it takes to import torch
+            assert program.poll() is None, program.stderr.read()
+            time.sleep(0.05)
+        program.send_signal(signal.SIGINT)
+        program.wait()  # with its input open: it is the signal that ends it, and not the end
+        errors = program.stderr.read()
     assert program.returncode == 1
     said = "minirm: stopped; what was written until then is in out.jsonl.partial\n"
     assert errors == said
