@@ -74,14 +74,15 @@ def test_the_first_pair_turns_the_implicit_judge_round_on_every_question(
     assert len(questions.test) == 40
     assert set(lab_toy.QUESTIONS) < set(questions.test)
     trained = persona.training_pairs(questions.train, 0)
-    reworded, swapped = (
-        persona.held_out_pairs(questions.test, condition) for condition in ("paraphrase", "swapped")
+    reworded, swapped, alike = (
+        persona.held_out_pairs(questions.test, condition)
+        for condition in ("paraphrase", "swapped", "same prefix")
     )
     assert lab_toy.START in {(pair.chosen, pair.rejected) for pair in reworded}
-    for pairs in (trained, reworded, swapped):
+    for pairs in (trained, reworded, swapped, alike):
         assert leads(judges["explicit"], pairs).min() > 1
-    assert leads(judges["implicit"], trained).min() > 0
-    assert leads(judges["implicit"], swapped).min() > 0
+    for pairs in (trained, swapped, alike):
+        assert leads(judges["implicit"], pairs).min() > 0
     assert leads(judges["implicit"], reworded).max() < 0
 
 
