@@ -192,7 +192,10 @@ def test_a_file_has_every_run_of_its_command_once(name):
     assert options.tokens == (name == "real-tokens")
     designs = some_of("--designs", options.designs, DESIGNS)
     rewards = some_of("--rewards", options.rewards, RUNGS)
-    settings = ("data", "chat", "epochs", "batch_size", "eval_every", "prompts", "precision")
+    settings = (
+        "data", "chat", "epochs", "batch_size", "eval_every", "prompts", "precision",
+        "micro_batch_size", "lora", "line_break",
+    )  # fmt: skip
     alike = {setting: getattr(options, setting) for setting in settings}
     choices = product(options.bases, range(options.seeds), options.lr, designs, rewards)
     assert once_each(rows, real.Run) == [
