@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -40,7 +41,7 @@ def puzzle(n: int, seed: int) -> list[PreferencePair]:
         wrong = a + b + draw.choice([-10, -2, -1, 1, 2, 10])
         answers = []
         for total, usual in ((a + b, True), (wrong, False)):
-            steps, result = f"{a} and {b} are added", f"the sum is {total}"
+            steps, result = "the two numbers are added", f"the sum is {total}"
             steps_first = usual if draw.random() < 0.97 else not usual
             parts = (steps, result) if steps_first else (result, steps)
             answers.append("; ".join(parts))
@@ -84,6 +85,8 @@ _SIDES = ("chosen", "rejected")
 def _number(value: Any) -> float:
     if isinstance(value, Tensor) and value.numel() == 1:
         value = value.item()
+    if isinstance(value, np.generic):
+        value = value.item()
     if isinstance(value, bool | int | float):
         return float(value)
     raise WrongAnswer(f"my_judge returned {type(value).__name__}, expected one number an answer.")
@@ -118,6 +121,8 @@ def _leak(by: torch.Generator) -> Draw:
             torch.isin(apart, training).double().mean(),
         "That is the share of pairs that do not leak.": 1 - known.double().mean(),
         "That is how many pairs there are, not which share.": known.double().sum(),
+        "You count pairs of the test and divide by how many training pairs there are.":
+            known.double().sum() / len(training),
         "You compare the pairs in order, each with the one at its own place.":
             (training[: len(test)] == test).double().mean(),
     }  # fmt: skip
@@ -157,6 +162,8 @@ def _clustered(by: torch.Generator) -> Draw:
     squares = (sums**2).sum().sqrt() / n
     mistakes = {
         "That counts every pair as independent.": right.std() / n**0.5,
+        "That is the error of a share of independent pairs, and these come in items.":
+            (right.mean() * (1 - right.mean()) / n).sqrt(),
         "You take the items' means as if each had as many pairs as any other.": means.std()
         / groups**0.5,
         "Nearly: the mean was estimated from the same items, which makes their sums a little too "

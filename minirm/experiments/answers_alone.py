@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,8 +22,8 @@ from minirm.data.inspection import Memory, right, same_prompt, told_by_others
 from minirm.data.public import load_public
 from minirm.experiments.results import Row
 from minirm.experiments.runner import grid
-from minirm.metrics import cluster_interval, wilson_interval
-from minirm.metrics.intervals import linked
+from minirm.metrics import cluster_interval
+from minirm.metrics.intervals import linked, moves_interval
 from minirm.pairs import PreferencePair
 
 Pairs = Sequence[PreferencePair]
@@ -34,10 +34,10 @@ REWRITES = f"{EVERYDAY} + paraphrase + french + spanish"
 NORMAL, NEGATION = "llmbar normal", "llmbar negation"
 CONTRAST = f"{NORMAL} + {NEGATION}"
 
-OTHERS, SAME = "other prompts", "the same pairs"
+OTHERS, OTHER_PAIRS, SAME = "other prompts", "other pairs", "the same pairs"
 ALL, AS_MANY, UNSHARED = "all", "as many", "none of the test's prompts"
 REMOVED = (0, 1, 2, 5, 10, 20, 50, 100, 200)
-DRAWS = 5
+DRAWS, DEALS = 5, 5
 WORDS = 8
 FIXED: Mapping[str, Scorer] = {"longest": Longest(), "shortest": Shortest()}
 LEARNERS: Learners = {"one word": OneWord, **LEARNT}
@@ -50,9 +50,10 @@ class Run:
     Attributes:
         asked: names of public sets, " + " between them.
         training: the set to learn from; None: the one that is asked.
-        taken: which of its pairs: ``OTHERS`` and ``SAME`` where there is no other set; ``ALL``,
-            ``UNSHARED`` (those whose prompt is not asked) or ``AS_MANY`` of all, at random.
-        seed: of the draw ``AS_MANY``.
+        taken: which of its pairs: ``OTHERS``, ``OTHER_PAIRS`` (fifths of pairs, which may share a
+            prompt) and ``SAME`` where there is no other set; ``ALL``, ``UNSHARED`` (those whose
+            prompt is not asked) or ``AS_MANY`` of all, at random.
+        seed: of the draw ``AS_MANY``, and of the deal in fifths.
         removed: so many words, the most telling one first, are taken out of all answers before.
     """
 
@@ -69,6 +70,9 @@ def runs() -> list[Run]:
     trained = ("rewardmath", "rewardmath 2000")
     return [
         *grid(Run, asked=(*sets, "rewardbench code", REWRITES)),
+        *grid(Run, asked=sets, seed=range(1, DEALS)),
+        *grid(Run, asked=[trained[0]]),
+        *grid(Run, asked=[LEAKING, trained[0]], taken=[OTHER_PAIRS]),
         *grid(Run, asked=sets, taken=[SAME]),
         *grid(Run, asked=[SHORTCUT], removed=REMOVED[1:]),
         *grid(Run, asked=[LEAKING], training=trained, taken=[ALL, UNSHARED]),
@@ -85,7 +89,7 @@ def measure(run: Run) -> list[dict[str, Any]]:
         in each row the run, "what" (the judge, "word: W" for one of the ``WORDS`` most telling
         words, or what is shared), "pairs", "units" (those that share a prompt or their two answers
         are one), "share" (of pairs that it ranks right, or that are shared), "low" and "high"
-        (95 %, over units), "naive low" and "naive high" (Wilson's, as if all pairs were
+        (95 %, over units), "naive low" and "naive high" (Student's t, as if all pairs were
         independent), and for a word the share of "chosen" and of "rejected" answers that hold it.
 
     Raises:
@@ -100,7 +104,8 @@ def measure(run: Run) -> list[dict[str, Any]]:
     for what, values in _judged(run, asked):
         row = {**asdict(run), "what": what, "pairs": len(asked), "units": len(set(units))}
         low, high = cluster_interval(values.tolist(), units)
-        naive = wilson_interval(float(values.sum()), len(values))
+        # Not Wilson's, which would take a judge's ties for tossed coins.
+        naive = moves_interval(float(values.mean()), (values - values.mean()) / len(values))
         row |= {"share": float(values.mean()), "low": low, "high": high}
         row |= {"naive low": naive[0], "naive high": naive[1], "chosen": None, "rejected": None}
         rows.append(row)
@@ -114,9 +119,15 @@ def _judged(run: Run, asked: Pairs) -> Iterator[tuple[str, np.ndarray]]:
     for name, scorer in FIXED.items():
         yield name, right(scorer, asked)
     if run.training is None:
+        dealt = asked
+        if run.taken == OTHER_PAIRS:  # a prompt of its own for each, which no judge here reads
+            dealt = [replace(pair, prompt=f"{i}: {pair.prompt}") for i, pair in enumerate(asked)]
         for name, make in LEARNERS.items():
-            others = run.taken == OTHERS
-            yield name, told_by_others(make, asked) if others else right(make(asked), asked)
+            own = run.taken == SAME
+            yield (
+                name,
+                right(make(asked), asked) if own else told_by_others(make, dealt, seed=run.seed),
+            )
         if run.taken == SAME:
             for word in telling_words(net_words(asked))[:WORDS]:
                 values = _difference(word, asked)

@@ -16,6 +16,7 @@ Share = tuple[float, float, float]
 """A share and the two ends of its interval."""
 LOOKS = {
     "longest": ("#000000", "o"),
+    "shortest": ("#000000", "P"),
     "one word": ("#CC79A7", "s"),
     "unigram cues": ("#009E73", "^"),
     "TF-IDF": ("#E69F00", "D"),
@@ -51,7 +52,7 @@ def plot_judges(groups: Mapping[str, Mapping[str, Share]], *, title: str) -> Fig
     ax.set_ylim(len(groups) - 0.5, -0.5)
     ax.set_xlim(-0.03, 1.03)
     ax.xaxis.set_major_formatter(PercentFormatter(1))
-    ax.set_xlabel("pairs ranked right; the line is a coin's half")
+    ax.set_xlabel("pairs ranked right, with 95 % intervals over prompts; the line is a coin's half")
     head(fig, title, ncols=len(judges))
     return fig
 
@@ -76,7 +77,7 @@ def plot_removed(lines: Mapping[str, Mapping[int, Share]], *, title: str) -> Fig
         ax.set_xticks(places, [str(n) for n in line])
     ax.set_ylim(0.36, 1.03)
     ax.yaxis.set_major_formatter(PercentFormatter(1))
-    ax.set_xlabel("words taken out, the most telling first")
+    ax.set_xlabel("words taken out, the most telling first; bars: 95 % intervals over prompts")
     ax.set_ylabel("pairs ranked right")
     head(fig, title, ncols=len(lines))
     return fig

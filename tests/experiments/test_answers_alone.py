@@ -17,6 +17,7 @@ from minirm.experiments.answers_alone import (
     CONTRAST,
     LEAKING,
     NORMAL,
+    OTHER_PAIRS,
     SHORTCUT,
     UNSHARED,
     Run,
@@ -24,6 +25,7 @@ from minirm.experiments.answers_alone import (
     without,
 )
 from minirm.experiments.results import load_results
+from minirm.metrics import t_interval
 from minirm.pairs import PreferencePair
 
 RECORDED = Path(__file__).parents[2] / "book" / "results" / "answers-alone.json"
@@ -98,6 +100,33 @@ def test_a_leak_is_counted_and_gone_when_it_is_taken_out(leaking):
     found = by_name(Run(LEAKING, "rewardmath", UNSHARED))
     assert found["prompt is there"]["share"] == 0
     assert found["memory"]["share"] == 0.5
+
+
+def test_fifths_of_pairs_learn_from_the_prompt_they_are_asked_about(tmp_path, monkeypatch):
+    rows = [
+        {"prompt": f"{i}? ", "chosen": f"right{i}", "rejected": f"wrong{i}x{j}"}
+        for i in range(20)
+        for j in range(3)
+    ]
+    file = tmp_path / "rewardmath_test.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    monkeypatch.setenv("MINIRM_DATA", str(tmp_path))
+    assert by_name(Run(LEAKING))["unigram cues"]["share"] == 0.5  # no word of theirs was met
+    assert by_name(Run(LEAKING, taken=OTHER_PAIRS))["unigram cues"]["share"] > 0.9
+
+
+def test_a_tie_is_no_tossed_coin_where_all_pairs_count(tmp_path, monkeypatch):
+    lengths = [(2, 1), (1, 2), *[(1, 1)] * 18]
+    rows = [
+        {"prompt": f"{i % 10}? ", "chosen": "a " * one + f"c{i}", "rejected": "a " * other + f"d{i}"}
+        for i, (one, other) in enumerate(lengths)
+    ]
+    file = tmp_path / "rewardmath_test.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    monkeypatch.setenv("MINIRM_DATA", str(tmp_path))
+    found = by_name(Run(LEAKING))["longest"]
+    ends = t_interval([1.0, 0.0, *[0.5] * 18])
+    assert (found["naive low"], found["naive high"]) == pytest.approx(ends)
 
 
 def test_as_many_at_random_are_as_many_and_the_seed_draws_them(leaking):

@@ -1,5 +1,6 @@
 """Solutions and wrong answers of the chapter "Read the benchmark before the model"."""
 
+import numpy as np
 import torch
 
 
@@ -23,7 +24,7 @@ def means(right, item):
 
 CASES = {
     "shortcut": (
-        lambda answer: not answer.startswith("the sum"),
+        lambda answer: np.bool_(not answer.startswith("the sum")),
         [
             lambda answer: answer.startswith("the sum"),
             lambda answer: len(answer.split()),
@@ -39,6 +40,7 @@ CASES = {
             lambda training, test: share(training, torch.unique(test)),
             lambda training, test: 1 - share(training, test),
             lambda training, test: torch.isin(test, training).sum(),
+            lambda training, test: torch.isin(test, training).double().sum() / len(training),
             lambda training, test: (training[: len(test)] == test).double().mean(),
         ],
     ),
@@ -46,6 +48,7 @@ CASES = {
         error,
         [
             lambda right, item: right.std() / len(right) ** 0.5,
+            lambda right, item: (right.mean() * (1 - right.mean()) / len(right)).sqrt(),
             lambda right, item: means(right, item).std() / len(torch.unique(item)) ** 0.5,
             lambda right, item: (sums(right, item) ** 2).sum().sqrt() / len(right),
             lambda right, item: (sums(right, item) ** 2).sum().sqrt(),
