@@ -162,8 +162,9 @@ def _clustered(by: torch.Generator) -> Draw:
     squares = (sums**2).sum().sqrt() / n
     mistakes = {
         "That counts every pair as independent.": right.std() / n**0.5,
-        "That is the error of a share of independent pairs, and these come in items.":
-            (right.mean() * (1 - right.mean()) / n).sqrt(),
+        "That is the error of a share of independent pairs, and these come in items.": (
+            right.mean() * (1 - right.mean()) / n
+        ).sqrt(),
         "You take the items' means as if each had as many pairs as any other.": means.std()
         / groups**0.5,
         "Nearly: the mean was estimated from the same items, which makes their sums a little too "

@@ -118,7 +118,11 @@ def test_fifths_of_pairs_learn_from_the_prompt_they_are_asked_about(tmp_path, mo
 def test_a_tie_is_no_tossed_coin_where_all_pairs_count(tmp_path, monkeypatch):
     lengths = [(2, 1), (1, 2), *[(1, 1)] * 18]
     rows = [
-        {"prompt": f"{i % 10}? ", "chosen": "a " * one + f"c{i}", "rejected": "a " * other + f"d{i}"}
+        {
+            "prompt": f"{i % 10}? ",
+            "chosen": "a " * one + f"c{i}",
+            "rejected": "a " * other + f"d{i}",
+        }
         for i, (one, other) in enumerate(lengths)
     ]
     file = tmp_path / "rewardmath_test.jsonl"
