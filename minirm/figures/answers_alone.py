@@ -52,7 +52,9 @@ def plot_judges(groups: Mapping[str, Mapping[str, Share]], *, title: str) -> Fig
     ax.set_ylim(len(groups) - 0.5, -0.5)
     ax.set_xlim(-0.03, 1.03)
     ax.xaxis.set_major_formatter(PercentFormatter(1))
-    ax.set_xlabel("pairs ranked right; the line is a coin's half\nbars: 95 % over prompts")
+    ax.set_xlabel(
+        "pairs ranked right; the line is a coin's half\nbars: 95 % intervals over prompts"
+    )
     head(fig, title, ncols=len(judges))
     return fig
 
