@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 
 from minirm.baselines import Scorer, baselines
-from minirm.commands.evaluate_report import Sample, Scored, compared, reported
+from minirm.commands.evaluate_report import Scored, compared, reported
 from minirm.commands.evaluate_rewards import check_finite, side_rewards
+from minirm.commands.evaluate_sample import agreeing, sample_of, training_pairs
 from minirm.commands.evaluate_table import text_of
 from minirm.commands.files import refuse_to_write_over
 from minirm.commands.kept_rewards import KeptRewards
@@ -34,14 +35,11 @@ from minirm.commands.shared import (
     told_in_one_line,
     warn_of_glued_strings,
 )
-from minirm.data.benchmarks import check_one_format, item
-from minirm.data.inspection import opposed, same_prompt
-from minirm.data.preferences import Loaded
+from minirm.data.benchmarks import check_one_format
 from minirm.distributed import processes, say
 from minirm.encoding import TextFormat
-from minirm.metrics.intervals import linked
 from minirm.models.bases import load_base
-from minirm.pairs import PreferencePair, encode_pairs
+from minirm.pairs import PreferencePair, encode_pairs, placed
 from minirm.reward_model import RewardModel
 from minirm.rewards import ImplicitRM
 
@@ -99,26 +97,24 @@ def run(options: argparse.Namespace) -> None:
         if column is not None and column not in loaded.rows[0]:
             raise ValueError(f"{flag} {column}: no such column; there are {sorted(loaded.rows[0])}")
     keep = _keep(options)
-    usable = _agreeing(loaded, options)
-    training = _training(options)
+    usable = agreeing(loaded, options)
+    training = training_pairs(options)
     found: list[Asked] = []
     for name in options.model:
         model = _opened(name, options)
         found.append(_rewards(name, model, loaded.pairs, usable, options, keep))
-    asked = list(found)
-    if options.likelihood is not None:
-        model = _language_model(options.likelihood, model.text_format)
-        asked.append(_rewards(options.likelihood, model, loaded.pairs, usable, options, keep))
-    kept = [i for i in usable if all(i in one.rewards for one in asked)]
+    kept = [i for i in usable if all(i in one.rewards for one in found)]
     if not kept:
         raise ValueError(f"{options.data}: there is no pair that both models can read")
-    sample = _sample(loaded, kept, benchmark, options)
+    sample = sample_of(loaded, kept, benchmark, options)
     cheap = [
         _baseline(name, scorer, [loaded.pairs[i] for i in kept])
         for name, scorer in baselines(training).items()
     ]
     cheap += _likelihoods(found, kept)
-    cheap += [_scored(f"ln pi of {one.name}", one.rewards, kept) for one in asked[len(found) :]]
+    if options.likelihood is not None:
+        model = _language_model(options.likelihood, model.text_format)
+        cheap.append(_likelihood(model, loaded.pairs, kept, options, keep))
     bad = len(loaded.dropped) + len(loaded.pairs) - len(usable)
     reports = []
     for one in found:
@@ -143,31 +139,6 @@ def _keep(options: argparse.Namespace) -> KeptRewards | None:
         inputs += [] if name is None else [f for f in Path(name).rglob("*") if f.is_file()]
     refuse_to_write_over(options.keep, inputs, f"--keep {options.keep}")
     return KeptRewards(options.keep, resume=options.resume)
-
-
-def _training(options: argparse.Namespace) -> Sequence[PreferencePair]:
-    if options.train is None:
-        return []
-    return read_pairs(options.train, argparse.Namespace(**vars(options) | {"limit": None})).pairs
-
-
-def _agreeing(loaded: Loaded, options: argparse.Namespace) -> list[int]:
-    """The places of the pairs that no other pair contradicts."""
-    clashes = opposed(loaded.pairs)
-    if clashes and options.bad_rows == "error":
-        one, other = (loaded.pairs[i].origin for i in clashes[0])
-        place = str(one).removeprefix(f"{options.data}, ")
-        raise ValueError(
-            f"{other} prefers the answer that {place} rejects, to the same prompt: the labels "
-            "contradict each other (--bad-rows drop leaves both out)"
-        )
-    out = {i for clash in clashes for i in clash}
-    if out:
-        print(
-            f"{options.data}: left out {len(out)} pairs whose labels contradict each other",
-            file=sys.stderr,
-        )
-    return [i for i in range(len(loaded.pairs)) if i not in out]
 
 
 LIKELIHOOD = "ln pi_ref"
@@ -223,8 +194,9 @@ def _rewards(
         bad_rows=options.bad_rows,
     )
     if dropped.bad:
+        reader = "the model" if name in options.model else name
         print(
-            f"{options.data}: left out {len(dropped.bad)} of {len(pairs)} pairs that the model "
+            f"{options.data}: left out {len(dropped.bad)} of {len(pairs)} pairs that {reader} "
             f"cannot read; the first: {dropped.bad[0]}",
             file=sys.stderr,
         )
@@ -236,6 +208,23 @@ def _rewards(
     if reference is not None:
         likelihood = dict(zip(places, reference.unbind(), strict=True))
     return Asked(name, said, dict(zip(places, rewards.unbind(), strict=True)), likelihood)
+
+
+def _likelihood(
+    model: RewardModel,
+    pairs: Sequence[PreferencePair],
+    kept: Sequence[int],
+    options: argparse.Namespace,
+    keep: KeptRewards | None,
+) -> Scored:
+    """ln pi of the pairs that the language model can read; what it cannot read takes none away."""
+    try:
+        asked = _rewards(options.likelihood, model, pairs, kept, options, keep)
+    except (TypeError, ValueError) as error:
+        raise placed(error, f"--likelihood {options.likelihood}") from error
+    unread = torch.full_like(next(iter(asked.rewards.values())), torch.nan)
+    rewards = dict.fromkeys(kept, unread) | dict(asked.rewards)
+    return _scored(f"ln pi of {asked.name}", rewards, kept)
 
 
 def _scored(name: str, rewards: Mapping[int, Tensor], places: Sequence[int]) -> Scored:
@@ -262,16 +251,3 @@ def _baseline(name: str, scorer: Scorer, pairs: Sequence[PreferencePair]) -> Sco
     sides = ([getattr(pair, side) for pair in pairs] for side in ("chosen", "rejected"))
     chosen, rejected = (scorer.score(prompts, responses) for responses in sides)
     return Scored(name, chosen, rejected)
-
-
-def _sample(
-    loaded: Loaded, kept: Sequence[int], benchmark: str | None, options: argparse.Namespace
-) -> Sample:
-    rows = [loaded.rows[i] for i in kept]
-    prompts = [same_prompt(loaded.pairs[i]) for i in kept]
-    items = [item(benchmark, row) if options.item is None else row[options.item] for row in rows]
-    groups: dict[str, list[int]] = {}
-    for place, row in enumerate(rows if options.by is not None else ()):
-        groups.setdefault(str(row.get(options.by)), []).append(place)
-    units = linked(prompts, [None if it is None else str(it) for it in items])
-    return Sample(rows, prompts, units, benchmark, dict(sorted(groups.items())))

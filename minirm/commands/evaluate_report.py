@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from minirm import benchmarks, metrics
@@ -23,6 +24,8 @@ class Scored:
         name: of either.
         chosen: rewards [B] of the chosen responses.
         rejected: rewards [B] of the rejected ones.
+
+    Both are NaN for a pair that a baseline cannot read.
     """
 
     name: str
@@ -36,6 +39,15 @@ class Scored:
     def at(self, places: Sequence[int]) -> Scored:
         """The same for some of the pairs."""
         return replace(self, chosen=self.chosen[places], rejected=self.rejected[places])
+
+    def read(self) -> list[int]:
+        """Places of the pairs that it can read."""
+        return torch.nonzero(~(self.chosen.isnan() | self.rejected.isnan())).flatten().tolist()
+
+    def accuracy(self) -> float | None:
+        """Of the pairs that it can read; None where there is none."""
+        own = self.at(self.read())
+        return metrics.accuracy(own.chosen, own.rejected) if len(own.chosen) else None
 
 
 @dataclass(frozen=True)
@@ -78,7 +90,7 @@ def reported(model: Scored, baselines: Sequence[Scored], sample: Sample) -> dict
 def measures(model: Scored, baselines: Sequence[Scored], sample: Sample) -> dict[str, Any]:
     """Accuracy with its interval, margins and calibration; and the baselines' accuracies."""
     chosen, rejected = model.chosen, model.rejected
-    return {
+    report = {
         "pairs": len(chosen),
         "prompts": len(set(sample.prompts)),
         "units": len(set(sample.units)),
@@ -88,11 +100,15 @@ def measures(model: Scored, baselines: Sequence[Scored], sample: Sample) -> dict
         "normalised_margin": metrics.normalised_margin(chosen, rejected),
         "calibration_error": metrics.calibration_error(chosen, rejected),
         "brier_score": metrics.brier_score(chosen, rejected),
-        "baselines": {b.name: metrics.accuracy(b.chosen, b.rejected) for b in baselines},
+        "baselines": {b.name: b.accuracy() for b in baselines},
     }
+    fewer = {b.name: len(b.read()) for b in baselines if len(b.read()) < len(chosen)}
+    return report | ({"baseline_pairs": fewer} if fewer else {})
 
 
 def _items(scored: Scored, sample: Sample) -> tuple[list[benchmarks.Item], int]:
+    read = scored.read()
+    scored, sample = scored.at(read), sample.at(read)
     rewards = scored.chosen.tolist(), scored.rejected.tolist()
     return benchmarks.items(sample.rows, [str(unit) for unit in sample.units], *rewards)
 
@@ -103,11 +119,16 @@ def _benchmark(model: Scored, baselines: Sequence[Scored], sample: Sample) -> di
     if not items:
         return {"name": name, "items": 0, "left_out": left_out, "figures": {}}
     found = benchmarks.figures(name, items)
-    cheap = {b.name: benchmarks.figures(name, _items(b, sample)[0]) for b in baselines}
+    cheap = {}
+    for baseline in baselines:
+        own, _ = _items(baseline, sample)
+        cheap[baseline.name] = benchmarks.figures(name, own) if own else {}
     figures = {
-        key: _figure(figure) | {"baselines": {b: other[key].value for b, other in cheap.items()}}
+        key: _figure(figure)
+        | {"baselines": {b: other[key].value if key in other else None
+                         for b, other in cheap.items()}}
         for key, figure in found.items()
-    }
+    }  # fmt: skip
     report = {"name": name, "items": len(items), "left_out": left_out, "figures": figures}
     if name == RM_BENCH:
         ties = sum(a == b for item in items for a in item.chosen for b in item.rejected)

@@ -40,17 +40,25 @@ def _accuracies(models: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _cells(found: Mapping[str, Any], baselines: Sequence[str]) -> list[str]:
-    best = max(found["baselines"].values(), default=0.0)
+    best = _best(found)
     return [
         str(found["pairs"]),
         _marked(found["accuracy"], best),
         _between(found["interval"]),
-        *(f"{found['baselines'][name]:.4f}" for name in baselines),
+        *(_value(found["baselines"][name]) for name in baselines),
         f"{found['margin']:.4g}",
         f"{found['normalised_margin']:.3f}",
         f"{found['calibration_error']:.4f}",
         f"{found['brier_score']:.4f}",
     ]
+
+
+def _best(found: Mapping[str, Any]) -> float:
+    return max((value for value in found["baselines"].values() if value is not None), default=0.0)
+
+
+def _value(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
 
 
 def _marked(value: float, best: float) -> str:
@@ -73,9 +81,8 @@ def _benchmark(models: Sequence[Mapping[str, Any]]) -> str:
         row = [key]
         for model in models:
             figure = model["benchmark"]["figures"][key]
-            best = max(cheap.values(), default=0.0)
-            row += [_marked(figure["value"], best), _between(figure["interval"])]
-        rows.append([*row, *(f"{cheap[name]:.4f}" for name in baselines)])
+            row += [_marked(figure["value"], _best(figure)), _between(figure["interval"])]
+        rows.append([*row, *(_value(cheap[name]) for name in baselines)])
     parts = [table(rows)]
     parts += [_matrix(model, alone=len(models) == 1) for model in models if _has_matrix(model)]
     return "\n\n".join(parts)
@@ -132,6 +139,10 @@ def _remarks(models: Sequence[Mapping[str, Any]], *, reached: bool) -> list[str]
         lines.append(
             f"{first['pairs']} pairs on {first['prompts']} prompts: the intervals count a prompt "
             "as one unit"
+        )
+    for name, read in first.get("baseline_pairs", {}).items():
+        lines.append(
+            f"{name} is measured on the {read} of {first['pairs']} pairs that its model can read"
         )
     for model in models:
         name = "" if len(models) == 1 else f"{model['model']}: "

@@ -101,6 +101,58 @@ def test_a_likelihood_that_reaches_as_much_marks_the_figure(here, capsys):
     assert first.split()[2] == "0.5000*"  # shortest and ln pi are right, a fresh reward ties
 
 
+def test_a_baseline_with_a_shorter_context_changes_no_figure_of_the_model(here, capsys):
+    long = {"prompt": "Q ", "chosen": "yes " * 20, "rejected": "no", "kind": "long"}
+    write_rows("pairs.jsonl", [*ROWS, long])
+    tiny(max_position_embeddings=24).save_pretrained("short")
+    tokenizer().save_pretrained("short")
+    run = (*RUN, "--by", "kind", "--overlong", "drop")
+    alone = shown(capsys, *run)
+    found = shown(capsys, *run, "--likelihood", "short")
+    name, n = "ln pi of short", len(ROWS)
+    assert (found["pairs"], found["overlong"], found["baseline_pairs"]) == (n + 1, 0, {name: n})
+    assert found["by"]["long"]["baselines"].pop(name) is None
+    assert found["by"]["long"].pop("baseline_pairs") == {name: 0}
+    write_rows("pairs.jsonl", ROWS)
+    own = shown(capsys, *RUN, "--likelihood", "short")["baselines"][name]
+    for part in (found, found["by"]["a"], found["by"]["b"]):
+        read = part["baselines"].pop(name)
+        assert part is not found or read == own
+    del found["baseline_pairs"]
+    assert found == alone
+
+
+def test_what_the_baseline_could_not_read_is_said(here, capsys):
+    long = {"prompt": "Q ", "chosen": "yes " * 20, "rejected": "no"}
+    write_rows("pairs.jsonl", [*ROWS, long])
+    tiny(max_position_embeddings=24).save_pretrained("short")
+    tokenizer().save_pretrained("short")
+    run = (*RUN[:-1], "--likelihood", "short")
+    assert call(*run) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("minirm: --likelihood short: pairs.jsonl, line 9: prompt and response")
+    assert call(*run, "--overlong", "drop") == 0
+    told = "ln pi of short is measured on the 8 of 9 pairs that its model can read"
+    assert told in capsys.readouterr().out.splitlines()
+
+
+def test_a_benchmark_whose_items_the_baseline_cannot_read_is_scored(here, capsys):
+    sides = {"chosen": ["yes"], "rejected": ["no", "nope", "never"], "num_correct": 1}
+    rows = [{"prompt": f"Q{i} ", "subset": "Math", "id": str(i), **sides} for i in range(3)]
+    rows += [rows[0] | {"prompt": "Q " * 20, "subset": "Focus", "id": "3"}]
+    write_rows("pairs.jsonl", rows)
+    tiny(max_position_embeddings=24).save_pretrained("short")
+    tokenizer().save_pretrained("short")
+    run = (*RUN, "--overlong", "drop")
+    alone = shown(capsys, *run)["benchmark"]
+    found = shown(capsys, *run, "--likelihood", "short")["benchmark"]
+    for figures in (figure["baselines"] for figure in found["figures"].values()):
+        figures.pop("ln pi of short")
+    assert found == alone
+    assert call(*run[:-3], *run[-2:], "--likelihood", "short") == 0
+    assert "9 of 12 pairs that its model can read" in capsys.readouterr().out
+
+
 # -------------------------------------------------------------------------- kept, and resumed
 
 
