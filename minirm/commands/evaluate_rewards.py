@@ -133,13 +133,21 @@ def check_finite(
     Raises:
         ValueError: there is one.
     """
-    for i, side in torch.nonzero(~rewards.isfinite()).tolist():
-        sequence = (encoded[i].chosen, encoded[i].rejected)[side]
+    bad = torch.nonzero(~rewards.isfinite()).tolist()
+    if not bad:
+        return
+    place, alone = bad[0], None
+    for i, side in bad:
         # Alone, for in a shared row one that is not finite spoils those beside it.
-        reward = model.score_encoded([sequence]).item()
+        reward = model.score_encoded([(encoded[i].chosen, encoded[i].rejected)[side]]).item()
         if not math.isfinite(reward):
-            raise ValueError(
-                f"{pairs[i].origin or f'pair {i}, counted from 0'}: the reward of the "
-                f"{('chosen', 'rejected')[side]} response is {reward}, so no ranking can be read "
-                "from it"
-            )
+            place, alone = [i, side], reward
+            break
+    i, side = place
+    value = rewards[i, side].item() if alone is None else alone
+    among = "" if alone is not None else " among others, though not alone"
+    raise ValueError(
+        f"{pairs[i].origin or f'pair {i}, counted from 0'}: the reward of the "
+        f"{('chosen', 'rejected')[side]} response is {value}{among}, so no ranking can be read "
+        "from it"
+    )

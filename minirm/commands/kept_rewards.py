@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,8 @@ from minirm.encoding import Encoded
 from minirm.reward_model import RewardModel
 
 Numbers = tuple[float, ...]
+MODEL, ANSWER = 16, 24
+"""So many hexadecimal digits name a model and an answer."""
 
 
 class KeptRewards:
@@ -43,15 +47,23 @@ class KeptRewards:
                 "another file"
             )
         whole = content[: content.rfind(b"\n") + 1]
+        if not _begins_a_line(content[len(whole) :]):
+            raise ValueError(
+                f"--keep {path} ends in something that was not kept here, and would be cut off: "
+                "name another file"
+            )
         self._found: dict[tuple[str, str], Numbers] = {}
-        for number, line in enumerate(whole.splitlines(), 1):
+        lengths: dict[str, int] = {}
+        for place, line in enumerate(whole.splitlines(), 1):
             try:
-                model, answer, numbers = json.loads(line)
-                self._found[str(model), str(answer)] = tuple(map(float, numbers))
+                model, answer, numbers = _read(line)
+                if len(numbers) != lengths.setdefault(model, len(numbers)):
+                    raise ValueError(f"{len(numbers)} numbers, not {lengths[model]} as before")
             except (ValueError, TypeError) as error:
                 raise ValueError(
-                    f"--keep {path}, line {number}: no reward that was kept here: {error}"
+                    f"--keep {path}, line {place}: no reward that was kept here: {error}"
                 ) from error
+            self._found[model, answer] = numbers
         if whole != content:
             os.truncate(path, len(whole))
 
@@ -62,17 +74,39 @@ class KeptRewards:
         return kept if len(kept) == len(found) else None
 
     def add(self, model: str, sequences: Iterable[Encoded], numbers: Iterable[Numbers]) -> None:
-        """Write the numbers of these answers, through to the disk."""
+        """Write the numbers of these answers, through to the disk; those not finite are not."""
         with self.path.open("a", encoding="utf-8") as file:
             for sequence, own in zip(sequences, numbers, strict=True):
-                file.write(json.dumps([model, _named(sequence), own]) + "\n")
+                if all(map(math.isfinite, own)):
+                    file.write(json.dumps([model, _named(sequence), own]) + "\n")
             file.flush()
             os.fsync(file.fileno())
 
 
+_HEAD = json.dumps(["0" * MODEL, "0" * ANSWER, []])[:-2]
+
+
+def _begins_a_line(tail: bytes) -> bool:
+    """Whether that is how a kept line begins, cut off anywhere."""
+    text = tail.decode("latin-1")  # where every byte is a character
+    head, numbers = text[: len(_HEAD)], text[len(_HEAD) :]
+    begins = _HEAD.startswith(re.sub("[0-9a-f]", "0", head))
+    return begins and re.fullmatch(r"[-+.,e \d\]]*", numbers, re.ASCII) is not None
+
+
+def _read(line: bytes) -> tuple[str, str, Numbers]:
+    """A kept line, or a ValueError or TypeError that says why it is none."""
+    model, answer, numbers = json.loads(line)
+    if not (isinstance(numbers, list) and 1 <= len(numbers) <= 2):  # the reward, and ln pi_ref
+        raise ValueError(f"expected one or two numbers, got {numbers}")
+    if not all(type(number) in (int, float) and math.isfinite(number) for number in numbers):
+        raise ValueError(f"expected finite numbers, got {numbers}")
+    return str(model), str(answer), tuple(map(float, numbers))
+
+
 def _named(sequence: Encoded) -> str:
     text = json.dumps([sequence.prompt, sequence.response])
-    return hashlib.sha256(text.encode()).hexdigest()[:24]
+    return hashlib.sha256(text.encode()).hexdigest()[:ANSWER]
 
 
 def fingerprint(model: RewardModel) -> str:
@@ -85,4 +119,4 @@ def fingerprint(model: RewardModel) -> str:
         bits = weight.detach().contiguous().view(torch.uint8).flatten().long()
         at = torch.arange(len(bits), device=bits.device) % 65521 + 1
         said.append([name, list(weight.shape), str(weight.dtype), int((bits * at).sum())])
-    return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:MODEL]

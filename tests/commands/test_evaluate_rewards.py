@@ -12,10 +12,10 @@ from tiny import tiny, tokenizer
 
 from minirm import ExplicitRM, ImplicitRM, accuracy, load_base
 from minirm.commands import evaluate_rewards
-from minirm.commands.evaluate_rewards import parts, side_rewards
+from minirm.commands.evaluate_rewards import check_finite, parts, side_rewards
 from minirm.commands.kept_rewards import KeptRewards, fingerprint
 from minirm.encoding import Encoded
-from minirm.pairs import EncodedPair
+from minirm.pairs import EncodedPair, PreferencePair
 from minirm.reward_model import RewardModel
 
 RUN = ("evaluate", "rm", "--data", "pairs.jsonl", "--batch-size", 1, "--json")
@@ -237,6 +237,75 @@ def test_a_wrong_place_is_one_line_and_nothing_is_scored(
     assert not counted
     assert Path("there.txt").read_text() == "a note\n"
     assert Path("pairs.jsonl").read_text() == before
+
+
+@pytest.mark.parametrize(
+    "note", ["a note", '["', "[0.1, 0.2]", '["0123456789abcdef", "x', '{"prompt": "Q"}', "\x00"]
+)
+def test_a_file_of_one_line_that_is_somebody_elses_stays_as_it_is(note, here, capsys, counted):
+    Path("there.txt").write_text(note)
+    status = call(*RUN, "--keep", "there.txt", "--resume")
+    if note == '["':  # so a kept line begins
+        assert status == 0
+        return
+    assert status == 1
+    assert "--keep there.txt ends in something that was not kept here" in capsys.readouterr().err
+    assert not counted
+    assert Path("there.txt").read_text() == note
+
+
+def test_a_kept_line_may_be_cut_off_anywhere(tmp_path):
+    path = tmp_path / "kept.jsonl"
+    keep = KeptRewards(path, resume=False)
+    sequences = [Encoded((1,), (2,)), Encoded((1,), (3,))]
+    keep.add("0123456789abcdef", sequences, [(-1.5e-07, 2.0), (1e30, -0.25)])
+    content = path.read_bytes()
+    first = content.index(b"\n") + 1
+    for end in range(first, len(content)):
+        path.write_bytes(content[:end])
+        KeptRewards(path, resume=True)
+        assert path.read_bytes() == content[:first]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "complaint"),
+    [
+        ("[]", "expected one or two numbers, got []"),
+        ("[1, 2, 3]", "expected one or two numbers, got [1, 2, 3]"),
+        ('"12"', "expected one or two numbers, got 12"),
+        ('["1"]', "expected finite numbers, got ['1']"),
+        ("[NaN]", "expected finite numbers, got [nan]"),
+        ("[1.0, -Infinity]", "expected finite numbers, got [1.0, -inf]"),
+        ("[1.0, 2.0]", "2 numbers, not 1 as before"),
+    ],
+)
+def test_a_line_with_other_numbers_is_named(numbers, complaint, stopped, capsys):
+    kept = Path("kept.jsonl")
+    first, *_ = lines = kept.read_text().splitlines()
+    model, answer, _ = json.loads(first)
+    more = f'["{model}", "{answer}", {numbers}]\n'
+    kept.write_text(kept.read_text() + more)
+    assert call(*RUN, "--keep", kept, "--resume") == 1
+    assert capsys.readouterr().err == (
+        f"minirm: --keep kept.jsonl, line {len(lines) + 1}: no reward that was kept here: "
+        f"{complaint}\n"
+    )
+
+
+def test_a_reward_that_is_not_finite_is_not_kept(here):
+    keep = KeptRewards(Path("kept.jsonl"), resume=False)
+    keep.add("m", [Encoded((1,), (2,)), Encoded((1,), (3,))], [(math.nan,), (1.0,)])
+    (line,) = Path("kept.jsonl").read_text().splitlines()
+    assert json.loads(line)[2] == [1.0]
+
+
+def test_a_reward_that_is_finite_only_alone_is_an_error_too():
+    model = ExplicitRM(tiny(), tokenizer())
+    pair = EncodedPair(model.encode("Q ", "yes"), model.encode("Q ", "no"))
+    one = PreferencePair("Q ", "yes", "no", origin="pairs.jsonl, line 1")
+    rewards = torch.tensor([[0.5, math.nan]])
+    with pytest.raises(ValueError, match=r"line 1: the reward of the rejected .* nan among others"):
+        check_finite(model, [one], [pair], rewards)
 
 
 # ------------------------------------------------------------------------------ what it costs
