@@ -15,7 +15,13 @@ from torch import Tensor
 from minirm.baselines import Scorer, baselines
 from minirm.commands.evaluate_report import Scored, compared, reported
 from minirm.commands.evaluate_rewards import check_finite, side_rewards
-from minirm.commands.evaluate_sample import agreeing, sample_of, training_pairs
+from minirm.commands.evaluate_sample import (
+    agreeing,
+    check_columns,
+    in_training,
+    sample_of,
+    training_pairs,
+)
 from minirm.commands.evaluate_table import text_of
 from minirm.commands.files import refuse_to_write_over
 from minirm.commands.kept_rewards import KeptRewards
@@ -63,6 +69,12 @@ def add(commands: argparse._SubParsersAction) -> None:
         metavar="FILE_OR_NAME",
         help="training pairs, from which more baselines learn: cue words, and TF-IDF",
     )
+    data.add_argument("--train-split", default="train", help="of --train on the hub")
+    data.add_argument(
+        "--train-config",
+        metavar="NAME",
+        help="which part of --train on the hub; that of --data where both are one dataset",
+    )
     data.add_argument(
         "--item",
         metavar="COLUMN",
@@ -93,12 +105,11 @@ def run(options: argparse.Namespace) -> None:
         raise BadCall(f"one model is evaluated, or two are compared; got {len(options.model)}")
     loaded = read_pairs(options.data, options)
     benchmark = check_one_format(options.data, loaded.formats)
-    for flag, column in (("--by", options.by), ("--item", options.item)):
-        if column is not None and column not in loaded.rows[0]:
-            raise ValueError(f"{flag} {column}: no such column; there are {sorted(loaded.rows[0])}")
+    check_columns(loaded, options)
     keep = _keep(options)
     usable = agreeing(loaded, options)
     training = training_pairs(options)
+    leak = in_training([loaded.pairs[i] for i in usable], training, options)
     found: list[Asked] = []
     for name in options.model:
         model = _opened(name, options)
@@ -120,7 +131,7 @@ def run(options: argparse.Namespace) -> None:
     for one in found:
         scored = _scored(one.name, one.rewards, kept)
         head = {"model": one.name, "data": options.data, "format": " and ".join(loaded.formats)}
-        head |= {**one.said, "bad_rows": one.said["bad_rows"] + bad}
+        head |= {**leak, **one.said, "bad_rows": one.said["bad_rows"] + bad}
         reports.append((scored, head | reported(scored, cheap, sample)))
     report = reports[0][1]
     if len(reports) > 1:

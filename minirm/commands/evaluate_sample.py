@@ -6,20 +6,80 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from minirm.baselines import plain
 from minirm.commands.evaluate_report import Sample
 from minirm.commands.shared import read_pairs
 from minirm.data.benchmarks import item
-from minirm.data.inspection import opposed, same_prompt
+from minirm.data.files import read_rows
+from minirm.data.inspection import LEAK, opposed, same_prompt
+from minirm.data.near import has_near
 from minirm.data.preferences import Loaded
 from minirm.metrics.intervals import linked
 from minirm.pairs import PreferencePair
 
 
-def training_pairs(options: argparse.Namespace) -> Sequence[PreferencePair]:
-    """What ``--train`` holds, all of it."""
+def training_pairs(options: argparse.Namespace) -> list[PreferencePair]:
+    """What ``--train`` holds, all of it; none where it is not given.
+
+    The limit, the split and the part of a dataset are those of ``--data`` and not meant. Nor is
+    another name of a column where the first row does not have it.
+    """
     if options.train is None:
         return []
-    return read_pairs(options.train, argparse.Namespace(**vars(options) | {"limit": None})).pairs
+    same = options.data_config if options.train == options.data else None
+    config = options.train_config or same
+    _, first = next(read_rows(options.train, split=options.train_split, config=config), ("", {}))
+    columns = options.columns
+    if not isinstance(first, ValueError):
+        columns = {field: name for field, name in columns.items() if name in first}
+    own = vars(options) | {"limit": None, "data_config": config, "columns": columns}
+    return read_pairs(options.train, argparse.Namespace(**own), options.train_split).pairs
+
+
+def in_training(
+    pairs: Sequence[PreferencePair],
+    training: Sequence[PreferencePair],
+    options: argparse.Namespace,
+) -> dict[str, float]:
+    """Which share of the pairs has a prompt that stands in ``--train``; many are warned of.
+
+    Args:
+        pairs: that are evaluated.
+        training: what ``--train`` holds; the report says nothing where that is nothing.
+        options: the parsed arguments.
+    """
+    if not (pairs and training):
+        return {}
+    prompts, known = ([plain(pair.prompt) for pair in some] for some in (pairs, training))
+    share = sum(has_near(prompts, known)) / len(prompts)
+    if share >= LEAK:
+        print(
+            f"{options.data}: {share:.0%} of its prompts stand in --train {options.train}, to the "
+            "letter or nearly: what learnt there is not tested here, neither the baselines nor a "
+            "model",
+            file=sys.stderr,
+        )
+    return {"in_train": share}
+
+
+def check_columns(loaded: Loaded, options: argparse.Namespace) -> None:
+    """Every row has what ``--item`` and ``--by`` name; an item may be null, and is none then.
+
+    Raises:
+        ValueError: naming the first that has not.
+    """
+    for flag, column, null in (("--item", options.item, True), ("--by", options.by, False)):
+        if column is None:
+            continue
+        there = sorted(set().union(*loaded.rows))
+        if column not in there:
+            raise ValueError(f"{flag} {column}: no such column; there are {there}")
+        for pair, row in zip(loaded.pairs, loaded.rows, strict=True):
+            if column not in row:
+                has = ", ".join(map(repr, sorted(row)))
+                raise ValueError(f"{pair.origin}: no column {column!r} ({flag}); it has {has}")
+            if row[column] is None and not null:
+                raise ValueError(f"{pair.origin}: the column {column!r} is null ({flag})")
 
 
 def agreeing(loaded: Loaded, options: argparse.Namespace) -> list[int]:
@@ -50,6 +110,6 @@ def sample_of(
     items = [item(benchmark, row) if options.item is None else row[options.item] for row in rows]
     groups: dict[str, list[int]] = {}
     for place, row in enumerate(rows if options.by is not None else ()):
-        groups.setdefault(str(row.get(options.by)), []).append(place)
+        groups.setdefault(str(row[options.by]), []).append(place)
     units = linked(prompts, [None if it is None else str(it) for it in items])
     return Sample(rows, prompts, units, benchmark, dict(sorted(groups.items())))

@@ -9,6 +9,8 @@ from calling import ROWS, call, write_rows
 from tiny import byte_tokenizer, llama3_tokenizer, qwen_tokenizer, tiny, tokenizer
 
 from minirm import ExplicitRM, GenerativeRM, ImplicitRM, accuracy, metrics
+from minirm.commands import evaluate_sample
+from minirm.data import preferences
 from minirm.metrics import difference_interval
 from minirm.pairs import TextFormat
 
@@ -319,6 +321,63 @@ def test_versions_of_one_item_are_one_unit(here, capsys):
     assert "--item nope: no such column; there are" in capsys.readouterr().err
 
 
+# --------------------------------------------------------------- the training set beside it
+
+NONSENSE = [
+    {"prompt": f"{word} is not a question? ", "chosen": "yes", "rejected": "no"}
+    for word in ("red", "blue")
+]
+
+
+def test_a_test_that_stands_in_its_training_set_is_warned_of(here, capsys):
+    write_rows("train.jsonl", [*ROWS[:4], *NONSENSE])
+    write_rows("other.jsonl", NONSENSE)
+    run = ("evaluate", "rm", "--data", "pairs.jsonl", "--json")
+    shares = {}
+    for name in ("pairs.jsonl", "train.jsonl", "other.jsonl"):
+        assert call(*run, "--train", name) == 0
+        out, errors = capsys.readouterr()
+        shares[name] = json.loads(out)["in_train"]
+        warned = f"of its prompts stand in --train {name}, to the letter or nearly" in errors
+        assert warned == (name != "other.jsonl")
+    part = sum(row["prompt"] in {r["prompt"] for r in ROWS[:4]} for row in ROWS) / len(ROWS)
+    assert shares == {"pairs.jsonl": 1, "train.jsonl": part, "other.jsonl": 0}
+    assert call(*run) == 0
+    out, errors = capsys.readouterr()
+    assert "in_train" not in json.loads(out)
+    assert errors == ""
+
+
+def test_a_training_set_on_the_hub_has_a_split_and_a_part_of_its_own(here, capsys, monkeypatch):
+    asked = []
+
+    def rows(source, *, split, config):
+        asked.append((source, split, config))
+        own = ROWS if split == "test" else NONSENSE
+        return iter([(f"{source}, row {i}", row) for i, row in enumerate(own, 1)])
+
+    for module in (evaluate_sample, preferences):
+        monkeypatch.setattr(module, "read_rows", rows)
+    run = ("rm", "--data", "a/b", "--split", "test", "--data-config", "en")
+    assert evaluated(capsys, *run, "--train", "a/b")["in_train"] == 0
+    assert set(asked) == {("a/b", "test", "en"), ("a/b", "train", "en")}
+    asked.clear()
+    evaluated(capsys, *run, "--train", "c/d")
+    assert set(asked[1:]) == {("c/d", "train", None)}
+    asked.clear()
+    evaluated(capsys, *run, "--train", "c/d", "--train-split", "all", "--train-config", "de")
+    assert set(asked[1:]) == {("c/d", "all", "de")}
+
+
+def test_a_training_set_may_have_the_usual_columns_where_the_data_has_not(here, capsys):
+    renamed = [{"q": row["prompt"], "a": row["chosen"], "b": row["rejected"]} for row in ROWS]
+    write_rows("renamed.jsonl", renamed)
+    run = ("rm", "--data", "renamed.jsonl", "--columns", "prompt=q,chosen=a,rejected=b", "--train")
+    found = evaluated(capsys, *run, "pairs.jsonl")
+    assert found == evaluated(capsys, *run, "renamed.jsonl")
+    assert found["in_train"] == 1
+
+
 # ------------------------------------------------------------- refused before anything is scored
 
 GOOD = {"prompt": "Q ", "chosen": "yes", "rejected": "no"}
@@ -337,6 +396,28 @@ REFUSED = {
         "line 3 prefers the answer that line 1 rejects, to the same prompt",
     ),
 }  # fmt: skip
+
+
+@pytest.mark.parametrize("flag", ["--item", "--by"])
+@pytest.mark.parametrize("place", [0, 5])
+def test_a_row_without_the_column_is_named_wherever_it_stands(flag, place, here, capsys):
+    rows = [row | {"g": i} for i, row in enumerate(ROWS)]
+    del rows[place]["g"]
+    write_rows("pairs.jsonl", rows)
+    assert call("evaluate", "no model", "--data", "pairs.jsonl", flag, "g") == 1
+    assert capsys.readouterr().err == (
+        f"minirm: pairs.jsonl, line {place + 1}: no column 'g' ({flag}); it has 'chosen', 'kind', "
+        "'prompt', 'rejected'\n"
+    )
+
+
+def test_null_is_no_group_but_an_item_of_its_own(here, capsys):
+    rows = [row | {"g": None if i == 5 else 1} for i, row in enumerate(distinct(ROWS))]
+    write_rows("pairs.jsonl", rows)
+    assert evaluated(capsys, "rm", "--data", "pairs.jsonl", "--item", "g")["units"] == 2
+    assert call("evaluate", "rm", "--data", "pairs.jsonl", "--by", "g") == 1
+    said = "minirm: pairs.jsonl, line 6: the column 'g' is null (--by)\n"
+    assert capsys.readouterr().err == said
 
 
 @pytest.mark.parametrize("case", REFUSED)
