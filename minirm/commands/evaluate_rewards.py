@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import signal
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -75,13 +77,21 @@ def side_rewards(
 
 @contextmanager
 def _told(keep: KeptRewards | None) -> Iterator[None]:
-    """A run that is stopped says where its rewards are."""
+    """A run that is stopped, by SIGTERM too, says where its rewards are."""
+    before = signal.getsignal(signal.SIGTERM)
+    # Only the main thread may set one, and what somebody else has set stays.
+    ours = before is signal.SIG_DFL and threading.current_thread() is threading.main_thread()
     try:
+        if keep is not None and ours:
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
         yield
     except BaseException as error:
         if keep is not None and keep.path.exists():
             error.add_note(f"what was scored until then is in {keep.path}: go on with --resume")
         raise
+    finally:
+        if keep is not None and ours:
+            signal.signal(signal.SIGTERM, before)
 
 
 def parts(

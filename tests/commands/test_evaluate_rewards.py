@@ -3,6 +3,7 @@
 import json
 import math
 import random
+import signal
 from pathlib import Path
 
 import pytest
@@ -174,6 +175,23 @@ def stopped(here, monkeypatch, capsys):
         assert call(*RUN, "--keep", "kept.jsonl") == 1
     said = "minirm: stopped; what was scored until then is in kept.jsonl: go on with --resume\n"
     assert capsys.readouterr().err == said
+
+
+def test_a_run_that_is_terminated_says_so_too(here, monkeypatch, capsys):
+    monkeypatch.setattr(evaluate_rewards, "BATCHES", 2)
+    once = evaluate_rewards._numbers
+
+    def numbers(*arguments):
+        if Path("kept.jsonl").exists():
+            assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL, "it would kill the tests"
+            signal.raise_signal(signal.SIGTERM)
+        return once(*arguments)
+
+    monkeypatch.setattr(evaluate_rewards, "_numbers", numbers)
+    assert call(*RUN, "--keep", "kept.jsonl") == 1
+    said = "minirm: stopped; what was scored until then is in kept.jsonl: go on with --resume\n"
+    assert capsys.readouterr().err == said
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
 def test_a_stopped_run_goes_on_and_ends_in_the_same_numbers(stopped, capsys, counted):
