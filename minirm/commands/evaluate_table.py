@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from minirm.commands.shared import table
@@ -40,7 +40,7 @@ def _accuracies(models: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _cells(found: Mapping[str, Any], baselines: Sequence[str]) -> list[str]:
-    best = _best(found)
+    best = _best(found, found.get("baseline_pairs", ()))
     return [
         str(found["pairs"]),
         _marked(found["accuracy"], best),
@@ -53,8 +53,10 @@ def _cells(found: Mapping[str, Any], baselines: Sequence[str]) -> list[str]:
     ]
 
 
-def _best(found: Mapping[str, Any]) -> float:
-    return max((value for value in found["baselines"].values() if value is not None), default=0.0)
+def _best(found: Mapping[str, Any], fewer: Collection[str]) -> float:
+    """The best baseline's figure; one of ``fewer`` pairs is not the model's to be compared with."""
+    known = (v for name, v in found["baselines"].items() if v is not None and name not in fewer)
+    return max(known, default=0.0)
 
 
 def _value(value: float | None) -> str:
@@ -71,7 +73,7 @@ def _between(interval: Sequence[float] | None, form: str = ".4f") -> str:
 
 def _benchmark(models: Sequence[Mapping[str, Any]]) -> str:
     first = models[0]["benchmark"]
-    baselines = list(models[0]["baselines"])
+    baselines, fewer = list(models[0]["baselines"]), models[0].get("baseline_pairs", ())
     head = [first["name"]]
     for model in models:
         head += [model["model"] if len(models) > 1 else "figure", "95 % interval"]
@@ -81,7 +83,7 @@ def _benchmark(models: Sequence[Mapping[str, Any]]) -> str:
         row = [key]
         for model in models:
             figure = model["benchmark"]["figures"][key]
-            row += [_marked(figure["value"], _best(figure)), _between(figure["interval"])]
+            row += [_marked(figure["value"], _best(figure, fewer)), _between(figure["interval"])]
         rows.append([*row, *(_value(cheap[name]) for name in baselines)])
     parts = [table(rows)]
     parts += [_matrix(model, alone=len(models) == 1) for model in models if _has_matrix(model)]
@@ -142,7 +144,8 @@ def _remarks(models: Sequence[Mapping[str, Any]], *, reached: bool) -> list[str]
         )
     for name, read in first.get("baseline_pairs", {}).items():
         lines.append(
-            f"{name} is measured on the {read} of {first['pairs']} pairs that its model can read"
+            f"{name} is measured on the {read} of {first['pairs']} pairs that its model can read, "
+            "and marks no figure of more"
         )
     for model in models:
         name = "" if len(models) == 1 else f"{model['model']}: "

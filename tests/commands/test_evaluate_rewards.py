@@ -14,6 +14,7 @@ from tiny import tiny, tokenizer
 from minirm import ExplicitRM, ImplicitRM, accuracy, load_base
 from minirm.commands import evaluate_rewards
 from minirm.commands.evaluate_rewards import check_finite, parts, side_rewards
+from minirm.commands.evaluate_table import text_of
 from minirm.commands.kept_rewards import KeptRewards, fingerprint
 from minirm.encoding import Encoded
 from minirm.pairs import EncodedPair, PreferencePair
@@ -133,8 +134,29 @@ def test_what_the_baseline_could_not_read_is_said(here, capsys):
     said = capsys.readouterr().err
     assert said.startswith("minirm: --likelihood short: pairs.jsonl, line 9: prompt and response")
     assert call(*run, "--overlong", "drop") == 0
-    told = "ln pi of short is measured on the 8 of 9 pairs that its model can read"
-    assert told in capsys.readouterr().out.splitlines()
+    said = "ln pi of short is measured on the 8 of 9 pairs that its model can read, and marks no "
+    assert f"{said}figure of more" in capsys.readouterr().out.splitlines()
+
+
+def test_a_baseline_of_fewer_pairs_marks_no_figure(here, capsys):
+    """It is right about the one pair that it reads, and the others tie or are wrong."""
+    ImplicitRM(tiny(), tokenizer()).save_pretrained("fresh")  # all rewards are 0
+    base, short = tiny(), tiny(max_position_embeddings=24)
+    short.load_state_dict(base.state_dict())
+    short.save_pretrained("short")
+    tokenizer().save_pretrained("short")
+    rows = [
+        {"prompt": "Q ", "chosen": "yes", "rejected": "yes no nope"},
+        {"prompt": "R ", "chosen": "yes " * 20, "rejected": "no"},
+    ]
+    write_rows("pairs.jsonl", rows)
+    run = ("evaluate", "fresh", "--data", "pairs.jsonl", "--overlong", "drop", "--by", "prompt")
+    found = shown(capsys, *run, "--likelihood", "short", "--json")
+    assert found["baselines"]["ln pi of short"] == 1
+    assert max(v for k, v in found["baselines"].items() if k != "ln pi of short") == 0.5
+    table = text_of(found | {"accuracy": 0.75}).splitlines()
+    assert table[1].split()[2] == "0.7500"
+    assert table[2].split()[2] == "0.5000*"  # of the pair that it reads, it marks the figure
 
 
 def test_a_benchmark_whose_items_the_baseline_cannot_read_is_scored(here, capsys):
