@@ -147,12 +147,12 @@ def _prompt(report: Report) -> Iterator[str]:
         title = f"{percent(found['kept'][0])} of the rankings stay after another item's prompt"
     if couples is not None:
         rows += [
-            _share("accuracy, one instruction", couples["first"]),
-            _share("accuracy, its opposite", couples["second"]),
+            _share("accuracy, first of each couple", couples["first"]),
+            _share("accuracy, opposed labels", couples["second"]),
             _share("right both times", couples["both"]),
         ]
         both = percent(couples["both"][0])
-        title = f"{both} are right under an instruction and its opposite"
+        title = f"{both} of the couples with opposed labels are right both times"
     if rows:
         yield heading(2, title)
         picture = pictures.dots(rows, "Accuracies after own and exchanged prompts, with their "

@@ -178,9 +178,9 @@ def _negated(report: Report) -> Iterator[Finding]:
     low = ends[0] <= 0.25
     yield Finding(
         "negated",
-        f"The same two answers under an instruction and its opposite: {percent(both)}"
-        f"{between(ends)} of {found['couples']} couples are right both times (a coin: 25 %, a "
-        f"reward that does not read the prompt: none).",
+        f"Couples with the same two answers, opposed labels, and one prompt within the other: "
+        f"{percent(both)}{between(ends)} of {found['couples']} are right both times (a coin: 25 %, "
+        f"a reward that does not read the prompt: none).",
         warns=low,
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 
 from minirm import metrics
+from minirm.baselines import plain
 from minirm.data.inspection import same_prompt
+from minirm.data.near import normalised
 from minirm.metrics.intervals import difference_interval
 from minirm.pairs import PreferencePair
 
@@ -101,7 +103,7 @@ def _correlation(a: np.ndarray, b: np.ndarray) -> float:
 
 @dataclass(frozen=True)
 class Negated:
-    """Couples of pairs with the same two answers, of which the instructions prefer each one.
+    """Couples of pairs with the same two answers, of which each is preferred once.
 
     A reward that does not read the prompt gets one of each couple right, and never both.
 
@@ -118,23 +120,42 @@ class Negated:
     both: tuple[float, Ends]
 
 
-def negated(pairs: Sequence[PreferencePair]) -> list[tuple[int, int]]:
-    """Places of couples: the same two answers, other prompts, and the labels opposed.
+def negated(
+    pairs: Sequence[PreferencePair], among: Sequence[PreferencePair] | None = None
+) -> list[tuple[int, int]]:
+    """Places of couples: the same two answers, the labels opposed, one prompt within the other.
+
+    Answers that more than two pairs have, such as yes and no, couple nothing; nor do two prompts of
+    which neither holds the other's words in a row, since two questions may well have opposed
+    answers and nothing to do with each other.
+
+    Args:
+        pairs: of which couples are sought.
+        among: the whole set, in which two answers must be a couple's own; None: ``pairs``.
 
     >>> one = PreferencePair("Help. ", "I do.", "I don't.")
     >>> negated([one, PreferencePair("Do not help. ", "I don't.", "I do.")])
     [(0, 1)]
     """
-    waiting: dict[tuple[str, str], list[int]] = defaultdict(list)
+    counts = Counter(_answers(pair) for pair in among or pairs)
+    waiting: dict[frozenset[str], int] = {}
     found = []
     for place, pair in enumerate(pairs):
-        chosen, rejected = _key(pair.chosen), _key(pair.rejected)
-        others = waiting[rejected, chosen]
-        if others and same_prompt(pairs[others[0]]) != same_prompt(pair):
-            found.append((others.pop(0), place))
-        else:
-            waiting[chosen, rejected].append(place)
+        both = _answers(pair)
+        first = waiting.setdefault(both, place)
+        if first < place and counts[both] == 2 and _opposed(pairs[first], pair):
+            found.append((first, place))
     return sorted(found)
+
+
+def _answers(pair: PreferencePair) -> frozenset[str]:
+    return frozenset([_key(pair.chosen), _key(pair.rejected)])
+
+
+def _opposed(one: PreferencePair, other: PreferencePair) -> bool:
+    short, long = sorted((normalised(plain(pair.prompt)) for pair in (one, other)), key=len)
+    within = bool(short) and short != long and f" {short} " in f" {long} "
+    return within and _key(one.chosen) == _key(other.rejected)
 
 
 def negation(rewards: np.ndarray, couples: Sequence[tuple[int, int]]) -> Negated | None:

@@ -81,7 +81,7 @@ def read_model(
         "exchanged": None
         if exchanged is None
         else _plain(prompts.prompt_control(before, asked.rewards(exchanged), units)),
-        "negated": _plain(prompts.negation(before, prompts.negated(pairs))),
+        "negated": _plain(prompts.negation(before, prompts.negated(pairs, among))),
         **_grown(model, pairs, units, spread, batch_size),
         "apart": _apart(asked, pairs, before, batch_size),
     }

@@ -130,6 +130,23 @@ def test_the_same_answers_under_an_instruction_and_its_opposite():
     )
 
 
+def test_answers_that_many_pairs_have_marry_no_strangers():
+    """Yes and no to questions that have nothing to do with each other stay items of their own."""
+    asked = [("good", "Yes.", "No."), ("good", "No.", "Yes."), ("number 4 good", "Yes.", "No.")]
+    three = [PreferencePair(f"Is tea {what}? ", *both) for what, *both in asked]
+    assert prompts.negated(three) == []
+    one, again, other = sample.item_units(three)
+    assert one == again != other  # one prompt is one item
+    assert prompts.negated(three[1:]) == []  # two rows alone, and neither prompt in the other
+    many = [PreferencePair(f"Is {i} so? ", *(("Yes.", "No.")[:: 1 - 2 * (i % 2)]))
+            for i in range(20)]  # fmt: skip
+    assert len(set(sample.item_units(many))) == 20
+    # One prompt in the other, and still no couple: the whole set has these answers more often.
+    two = [many[0], PreferencePair(f"Deny it: {many[0].prompt}", "No.", "Yes.")]
+    assert prompts.negated(two) == [(0, 1)]
+    assert prompts.negated(two, [*many, *two]) == []
+
+
 def test_given_wordings_are_read_as_a_grid():
     plain = pairs(6)
     loud = [PreferencePair(p.prompt, p.chosen.upper(), p.rejected.upper()) for p in plain]
