@@ -79,7 +79,6 @@ def _meaning(report: Report) -> Iterator[Finding]:
         if "reason" in found:
             yield Finding("meaning", f"Meaning share on {rewrites}: none, for {found['reason']}.")
             continue
-        low = found["interval"][0]
         yield Finding(
             "meaning",
             f"On {rewrites} the meaning share is {percent(found['meaning'])}"
@@ -87,12 +86,18 @@ def _meaning(report: Report) -> Iterator[Finding]:
             f"which answer it is, {percent(found['wording'])} is the wording, "
             f"{percent(found['interaction'])} both together; noise would give "
             f"{percent(found['noise'])}." + _held(found),
-            warns=low <= found["noise"] or found["meaning"] < MUCH,
+            warns=_may_be_noise(found) or found["meaning"] < MUCH,
         )
 
 
+def _may_be_noise(found: Report) -> bool:
+    return found["interval"] is not None and found["interval"][0] <= found["noise"]
+
+
 def _held(found: Report) -> str:
-    says = " That is not surely more than noise." * (found["interval"][0] <= found["noise"])
+    says = " That is not surely more than noise." * _may_be_noise(found)
+    if found["interval"] is None:
+        says = f" Of {found['items']} item{'s' * (found['items'] > 1)} there is no interval."
     return says + " The wording weighs more." * (found["wording"] > found["meaning"])
 
 

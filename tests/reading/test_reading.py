@@ -164,6 +164,19 @@ def test_given_wordings_are_read_as_a_grid():
     assert report["given"]["meaning"] < 0.999
 
 
+@pytest.mark.parametrize("items", [1, 2, 3])
+def test_a_meaning_share_of_fewer_than_three_items_has_no_interval(items):
+    report = read_model(FirstToken(), pairs(items), range(items))
+    found = report["made"]
+    assert found["items"] == items
+    text, warns = said(report, "meaning")
+    assert warns  # its meaning is small, whatever an interval would be
+    assert (found["interval"] is None) == (items < 3)
+    assert (found["part_intervals"] == {}) == (items < 3)
+    assert ("there is no interval" in text) == (items < 3)
+    assert ("% (" in text.partition(":")[0]) == (items == 3)
+
+
 def test_the_answers_of_all_measurements_are_scored_once():
     model, seen = Meaning(), []
     reward = model.reward_of
