@@ -8,7 +8,7 @@ from typing import Any
 from minirm.pages import pictures
 from minirm.pages.pictures import Dot
 from minirm.pages.sheet import figure, heading, paragraph, safe, sentences, sheet
-from minirm.reading.findings import findings, percent
+from minirm.reading.findings import findings, left_out, percent
 
 Report = Mapping[str, Any]
 SHOWN = 120
@@ -40,12 +40,12 @@ def page_of(report: Report) -> str:
 
 
 def _about(report: Report) -> str:
-    taken = report["taken"]
+    taken, out = report["taken"], left_out(report)
     return (
         f"A reward model of the {report['reward']} kind, on {', '.join(report['data'])} "
         f"(read as {report['format']}): {taken['items']} of {report['items']} items, "
         f"{taken['pairs']} pairs, {report['scored']} distinct answers. "
-        "Intervals are of 95 %, over items."
+        "Intervals are of 95 %, over items." + (f" Left out: {', '.join(out)}." if out else "")
     )
 
 

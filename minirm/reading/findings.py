@@ -41,6 +41,22 @@ def findings(report: Report) -> list[Finding]:
     return [finding for part in parts for finding in part(report)]
 
 
+def left_out(report: Report) -> list[str]:
+    """What was not looked at, each kind with its number; kinds of which there is none do not occur.
+
+    Args:
+        report: what ``minirm inspect MODEL --json`` prints.
+    """
+    counts = {
+        "rows that make no pair": report["left_out"],
+        "items that lack a wording": (report["given"] or {}).get("incomplete", 0),
+        "pairs over the model's context": report["overlong"],
+        "pairs that it cannot read": len(report["bad"]),
+        "rewritten answers that it cannot read": report["unreadable"],
+    }
+    return [f"{n} {what}" for what, n in counts.items() if n]
+
+
 def percent(value: float) -> str:
     """A share in whole per cent.
 
@@ -161,7 +177,7 @@ def _followed(about: str, found: Report, which: str, what: str) -> Finding:
 def _prompt(report: Report) -> Iterator[Finding]:
     found = report["exchanged"]
     if found is None:
-        yield Finding("prompt", "All pairs have one prompt: none could be exchanged.")
+        yield Finding("prompt", "All pairs are one item: no other item's prompt could be put.")
         return
     kept, ends = found["kept"]
     blind = ends[0] > STEADY

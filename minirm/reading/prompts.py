@@ -42,24 +42,36 @@ class Exchanged:
     correlation: float
 
 
-def exchanged(pairs: Sequence[PreferencePair], *, seed: int = 0) -> list[PreferencePair] | None:
-    """Each pair with another pair's prompt (and tools): the next in an order drawn at random.
+def exchanged(
+    pairs: Sequence[PreferencePair], units: Sequence[Hashable], *, seed: int = 0
+) -> list[PreferencePair] | None:
+    """Each pair with a prompt (and tools) of another item, the next in an order drawn at random.
 
-    Pairs of one prompt get one other prompt. Returns None where all have the same prompt.
+    Pairs of one prompt get one other prompt. Where an item has several, its first gets the first
+    of the other item, its second the second, and so on, beginning again where that has fewer.
+
+    Args:
+        pairs: [B].
+        units: [B], numbers or names that are the same within an item.
+        seed: of the order.
+
+    Returns:
+        [B] pairs; None where all are one item.
     """
-    first: dict[str, PreferencePair] = {}
-    for pair in pairs:
-        first.setdefault(same_prompt(pair), pair)
+    first: dict[Hashable, dict[str, PreferencePair]] = {}
+    for pair, unit in zip(pairs, units, strict=True):
+        first.setdefault(unit, {}).setdefault(same_prompt(pair), pair)
     if len(first) < 2:
         return None
     order = list(first)
     random.Random(seed).shuffle(order)
-    other = {key: first[order[i - 1]] for i, key in enumerate(order)}
-    given = [other[same_prompt(pair)] for pair in pairs]
-    return [
-        PreferencePair(new.prompt, pair.chosen, pair.rejected, new.tools)
-        for pair, new in zip(pairs, given, strict=True)
-    ]
+    other = {unit: list(first[order[i - 1]].values()) for i, unit in enumerate(order)}
+    found = []
+    for pair, unit in zip(pairs, units, strict=True):
+        place = list(first[unit]).index(same_prompt(pair))
+        new = other[unit][place % len(other[unit])]
+        found.append(PreferencePair(new.prompt, pair.chosen, pair.rejected, new.tools))
+    return found
 
 
 def prompt_control(

@@ -79,6 +79,15 @@ def test_wordings_in_a_column_and_in_files_are_the_same(worded, capsys):
     assert two["accuracy"] == one["accuracy"]  # on the first wording
 
 
+def test_items_that_lack_a_wording_are_said_to_be_left_out(worded, capsys):
+    write_rows("worded.jsonl", worded[:-1])
+    args = ("rm", "--data", "worded.jsonl", "--item", "id", "--wording", "how")
+    assert call("inspect", *args, "--html", "a.html") == 0
+    assert "left out: 1 items that lack a wording" in capsys.readouterr().out
+    with open("a.html") as page:
+        assert "Left out: 1 items that lack a wording." in page.read()
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

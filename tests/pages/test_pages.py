@@ -29,7 +29,8 @@ def implicit():
 def model_html():
     some = [*pairs(8), PreferencePair(READABLE, "No. <b>x</b>", "Yes. <i>y")]
     report = read_model(implicit(), some, range(9))
-    names = {"model": HOSTILE, "data": [HOSTILE], "format": "strings", "items": 9, "overlong": 0}
+    names = {"model": HOSTILE, "data": [HOSTILE], "format": "strings", "items": 9}
+    names |= {"overlong": 0, "left_out": 0, "bad": []}
     return model_page.page_of(names | {"taken": {"items": 9, "pairs": 9}} | report)
 
 

@@ -11,13 +11,11 @@ from readers import FirstToken, Length, Meaning, pairs
 from tiny import PAIRS, perturb, tiny, tokenizer
 
 from minirm import ExplicitRM, GenerativeRM, ImplicitRM, PreferencePair
-from minirm.data.preferences import load_preferences
 from minirm.encoding import Encoded
-from minirm.reading import prompts, sample
+from minirm.reading import sample
 from minirm.reading.findings import findings
 from minirm.reading.growth import drift, prefix_rewards
 from minirm.reading.report import read_model
-from minirm.reading.surface import word_counts
 from minirm.reading.wordings import grid
 
 
@@ -106,47 +104,6 @@ def test_a_ranking_that_does_not_need_its_prompt_is_told_from_one_that_does(of_m
     assert not said(report, "prompt")[1]
 
 
-def test_the_same_answers_under_an_instruction_and_its_opposite():
-    one = pairs(8)
-    opposed = [PreferencePair(f"If it is not: {p.prompt}", p.rejected, p.chosen) for p in one]
-    assert prompts.negated([*one, *opposed]) == [(i, i + 8) for i in range(8)]
-    units = sample.item_units([*one, *opposed])
-    assert len(set(units)) == 8
-    blind = read_model(Meaning(), [*one, *opposed], units)["negated"]
-    assert (blind["couples"], blind["first"][0], blind["second"][0], blind["both"][0]) == (
-        8,
-        1,
-        0,
-        0,
-    )
-    reads = read_model(ReadsThePrompt(), [*one, *opposed], units)
-    assert reads["negated"]["both"][0] == 1
-    assert not said(reads, "negated")[1]
-    # Twice the same pair is no couple, nor are opposed labels to one prompt.
-    assert prompts.negated([one[0], one[0]]) == []
-    assert (
-        prompts.negated([one[0], PreferencePair(one[0].prompt, one[0].rejected, one[0].chosen)])
-        == []
-    )
-
-
-def test_answers_that_many_pairs_have_marry_no_strangers():
-    """Yes and no to questions that have nothing to do with each other stay items of their own."""
-    asked = [("good", "Yes.", "No."), ("good", "No.", "Yes."), ("number 4 good", "Yes.", "No.")]
-    three = [PreferencePair(f"Is tea {what}? ", *both) for what, *both in asked]
-    assert prompts.negated(three) == []
-    one, again, other = sample.item_units(three)
-    assert one == again != other  # one prompt is one item
-    assert prompts.negated(three[1:]) == []  # two rows alone, and neither prompt in the other
-    many = [PreferencePair(f"Is {i} so? ", *(("Yes.", "No.")[:: 1 - 2 * (i % 2)]))
-            for i in range(20)]  # fmt: skip
-    assert len(set(sample.item_units(many))) == 20
-    # One prompt in the other, and still no couple: the whole set has these answers more often.
-    two = [many[0], PreferencePair(f"Deny it: {many[0].prompt}", "No.", "Yes.")]
-    assert prompts.negated(two) == [(0, 1)]
-    assert prompts.negated(two, [*many, *two]) == []
-
-
 def test_given_wordings_are_read_as_a_grid():
     plain = pairs(6)
     loud = [PreferencePair(p.prompt, p.chosen.upper(), p.rejected.upper()) for p in plain]
@@ -162,6 +119,21 @@ def test_given_wordings_are_read_as_a_grid():
     small = [PreferencePair(p.prompt, p.chosen.lower(), p.rejected.lower()) for p in plain]
     report = read_model(FirstToken(), plain, range(6), given=(cells, [*plain, *small]))
     assert report["given"]["meaning"] < 0.999
+
+
+def test_pairs_taken_apart_are_called_by_the_side_that_they_lie_on():
+    """Where none is right the best of them is wrong all the same."""
+    wrong = [PreferencePair(f"{i}? ", "a" * 5, "b" * (6 + i)) for i in range(3)]
+    right = [PreferencePair(f"{i}? ", "a" * (6 + i), "b" * 5) for i in range(3)]
+    ties = [PreferencePair(f"{i}? ", "a", "b") for i in range(3)]
+    names = {}
+    for key, some in {"wrong": wrong, "right": right, "ties": ties}.items():
+        names[key] = [part["which"] for part in read_model(Length(), some, range(3))["apart"]]
+    assert names == {
+        "wrong": ["the narrowest wrong", "a middling", "the widest wrong"],
+        "right": ["the widest right", "a middling", "the narrowest right"],
+        "ties": ["the narrowest", "a middling", "the narrowest"],
+    }
 
 
 @pytest.mark.parametrize("items", [1, 2, 3])
@@ -275,16 +247,3 @@ def test_a_grid_that_is_none_is_refused():
         grid(["a", "b"], ["x", "x"], ["1", "2"])
     with pytest.raises(ValueError, match=r"no item has all 2 wordings \(x, y\)"):
         grid(["a", "b"], ["x", "y"], ["1", "2"])
-
-
-def test_the_couples_of_llmbar_are_found(data_dir):
-    """Normal and Negation: the same answers, every label flipped."""
-    files = [data_dir / f"llmbar_{kind}.jsonl" for kind in ("normal", "negation")]
-    both = [pair for file in files for pair in load_preferences(file).pairs]
-    couples = prompts.negated(both)
-    assert len(couples) == 59
-    assert all(b == a + 59 for a, b in couples)
-    assert len(set(sample.item_units(both))) == 59
-    # Whatever never reads the prompt has none right both times.
-    lengths = word_counts(both)
-    assert prompts.negation(lengths, couples).both[0] < 0.1  # but for answers of one length
