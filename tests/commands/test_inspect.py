@@ -62,6 +62,19 @@ def test_what_a_test_shares_with_its_training_set_is_found(here, capsys):
     assert [p["prompts"] for p in both] == [0.8, 0.4]
 
 
+def test_files_of_one_name_are_told_apart(here, capsys):
+    for name in ("one", "two"):
+        (here / name).mkdir()
+        write_rows(here / name / "test.jsonl", ROWS)
+    assert call("inspect", "one/test.jsonl", "two/test.jsonl", "--html", "a.html") == 0
+    out = capsys.readouterr().out
+    assert "one/test.jsonl in two/test.jsonl" in out
+    assert "prompts of two/test.jsonl stand in one/test.jsonl" in out
+    page = (here / "a.html").read_text()
+    assert "What is in one/test.jsonl, two/test.jsonl" in page
+    assert "of the prompts of one/test.jsonl stand in two/test.jsonl" in page
+
+
 def test_sets_that_share_nothing_are_not_warned_of(here, capsys):
     write_rows("a.jsonl", ROWS[:5])
     write_rows("b.jsonl", [{"prompt": "Quite another? ", "chosen": "yes", "rejected": "no"}])

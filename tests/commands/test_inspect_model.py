@@ -79,6 +79,16 @@ def test_wordings_in_a_column_and_in_files_are_the_same(worded, capsys):
     assert two["accuracy"] == one["accuracy"]  # on the first wording
 
 
+def test_files_of_one_name_in_two_folders_are_two_wordings(worded, here, capsys):
+    for name, rows in {"en": worded[::2], "fr": worded[1::2]}.items():
+        (here / name).mkdir()
+        write_rows(here / name / "test.jsonl", rows)
+    args = ("rm", "--data", "en/test.jsonl", "fr/test.jsonl", "--item", "prompt", "--json")
+    assert call("inspect", *args) == 0
+    found = json.loads(capsys.readouterr().out)["given"]
+    assert found["wordings"] == ["en/test.jsonl", "fr/test.jsonl"]
+
+
 def test_items_that_lack_a_wording_are_said_to_be_left_out(worded, capsys):
     write_rows("worded.jsonl", worded[:-1])
     args = ("rm", "--data", "worded.jsonl", "--item", "id", "--wording", "how")
