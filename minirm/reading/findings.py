@@ -14,6 +14,14 @@ SOME = 0.1
 STEADY = 0.8
 """Of the rankings so many surely stay after another item's prompt: they do not need their own."""
 
+AS_PHRASE = {
+    "courtesy": "with a courtesy before it",
+    "order": "sentences in another order",
+    "blanks": "other blanks",
+    "case": "in small letters",
+}
+"""How the rewrites that keep the content are called within a sentence."""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -91,7 +99,8 @@ def _meaning(report: Report) -> Iterator[Finding]:
         found = report[kind]
         if found is None:
             continue
-        rewrites = f"{kind} rewrites ({', '.join(found['wordings'])})"
+        says = [AS_PHRASE.get(name, name) if kind == "made" else name for name in found["wordings"]]
+        rewrites = f"{kind} rewrites ({', '.join(says)})"
         if "reason" in found:
             yield Finding("meaning", f"Meaning share on {rewrites}: none, for {found['reason']}.")
             continue

@@ -81,7 +81,9 @@ def test_a_reader_of_meaning_is_called_one(of_meaning):
     assert of_meaning["made"]["wordings"] == ["as it was", "courtesy", "order", "blanks", "case"]
     assert of_meaning["made"]["meaning"] == pytest.approx(1)
     assert np.array(of_meaning["made"]["accuracies"]).min() == 1
-    assert not said(of_meaning, "meaning")[1]
+    text, warns = said(of_meaning, "meaning")
+    assert not warns
+    assert "(as it was, with a courtesy before it, sentences in another order, other blan" in text
     for name in ("courtesy", "order", "blanks", "case", "openings"):
         assert of_meaning["rewrites"][name]["flips"] == 0, name
         assert of_meaning["rewrites"][name]["change"] == 0, name
