@@ -19,8 +19,11 @@ from minirm.commands.shared import (
 )
 from minirm.distributed import say
 from minirm.pages import data_page, model_page
+from minirm.pages.sheet import SIGNED
 
 PRINTED = "-"
+DEFAULTS = {"max_items": 100, "seed": 0, "batch_size": 64}
+"""Of a model's options; the parser has none, so that one given for data alone is seen."""
 DESCRIPTION = """\
 minirm inspect DATA ...           what repeats in comparisons, what answers give away without their
                                   prompt (length, cue words), their languages, and what a test
@@ -88,6 +91,7 @@ def _add_data_arguments(inspect: argparse.ArgumentParser) -> None:
         metavar="FILE_OR_NAME",
         help="look for the sets in these; without it, for each set in all the others",
     )
+    add_("--train-split", metavar="NAME", help="of --train's datasets on the hub (default: train)")
     add_("--model", metavar="NAME", help="whose tokenizer, template and context are looked at")
 
 
@@ -109,12 +113,21 @@ def _add_model_arguments(inspect: argparse.ArgumentParser) -> None:
     add_(
         "--max-items",
         type=count,
-        default=100,
         metavar="N",
-        help="look at N items, drawn at random: prompts, with all their pairs and wordings",
+        help="look at N items, drawn at random: prompts, with all their pairs and wordings "
+        f"(default: {DEFAULTS['max_items']})",
     )
-    add_("--seed", type=int, default=0, help="draws the items, orders and exchanges")
-    add_("--batch-size", type=count, default=64, metavar="N", help="responses scored together")
+    add_(
+        "--seed",
+        type=int,
+        help=f"draws the items, orders and exchanges (default: {DEFAULTS['seed']})",
+    )
+    add_(
+        "--batch-size",
+        type=count,
+        metavar="N",
+        help=f"responses scored together (default: {DEFAULTS['batch_size']})",
+    )
     add_(
         "--reference",
         metavar="NAME_OR_FOLDER",
@@ -128,6 +141,9 @@ def run(options: argparse.Namespace) -> None:
     _check_outputs(options)
     if options.data:
         (options.model,) = options.what
+        for name, value in DEFAULTS.items():
+            if getattr(options, name) is None:
+                setattr(options, name, value)
         report = inspect_model.look_at_model(options)
         text, page = inspect_model_table.text_of, model_page.page_of
     else:
@@ -153,14 +169,25 @@ def _written(
 
 def _check_call(options: argparse.Namespace) -> None:
     """Refuse arguments of the other half of the command."""
-    of_data = {"--train": options.train, "--model": options.model}
+    of_data = {
+        "--train": options.train,
+        "--train-split": options.train_split,
+        "--model": options.model,
+    }
     of_model = {
         "--item": options.item,
         "--wording": options.wording,
         "--reference": options.reference,
         "--beta": options.beta,
+        "--max-items": options.max_items,
+        "--seed": options.seed,
+        "--batch-size": options.batch_size,
     }
     if not options.data:
+        if options.train_split is not None and not options.train:
+            raise BadCall(
+                "--train-split needs --train, the sets in which the others are looked for"
+            )
         if given := [flag for flag, value in of_model.items() if value is not None]:
             raise BadCall(f"{given[0]} is for a model: minirm inspect MODEL --data FILE")
         folders = [name for name in options.what if Path(name).is_dir()]
@@ -195,6 +222,9 @@ def _check_outputs(options: argparse.Namespace) -> None:
         _check_output(Path(output), flag, inputs)
     if options.json not in (None, PRINTED):
         _check_old_report(Path(options.json))
+    page = options.html
+    if page is not None and page.exists() and SIGNED not in page.read_text(errors="replace"):
+        raise FileExistsError(_no_report("--html", page))
 
 
 def _check_output(output: Path, flag: str, inputs: Sequence[Path]) -> None:
@@ -220,6 +250,8 @@ def _check_old_report(path: Path) -> None:
     except ValueError:
         old = None
     if not (isinstance(old, dict) and "shared" in old):
-        raise FileExistsError(
-            f"--json {path}: that file is there and is no report of `minirm inspect`; name another"
-        )
+        raise FileExistsError(_no_report("--json", path))
+
+
+def _no_report(flag: str, path: Path) -> str:
+    return f"{flag} {path}: that file is there and is no report of `minirm inspect`; name another"

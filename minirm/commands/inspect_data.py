@@ -29,17 +29,32 @@ from minirm.models.saving import SETTINGS
 def look_at_data(options: argparse.Namespace) -> dict[str, Any]:
     """What ``minirm inspect DATA`` reports, as JSON has it."""
     reader = _reader(options)
-    sets = {name: _read(name, options) for name in dict.fromkeys([*options.what, *options.train])}
+    sets = {name: _read(name, options.split, options) for name in dict.fromkeys(options.what)}
+    training = _training_sets(sets, options) or sets
     return {
-        "files": {name: _looked_at(sets[name], reader) for name in dict.fromkeys(options.what)},
-        "shared": _shared(sets, options),
+        "files": {name: _looked_at(loaded, reader) for name, loaded in sets.items()},
+        "shared": _shared(sets, training),
     }
 
 
-def _read(name: str, options: argparse.Namespace) -> Loaded:
+def _training_sets(sets: Mapping[str, Loaded], options: argparse.Namespace) -> dict[str, Loaded]:
+    """By their names, and by their split too where it is another one of a set looked at."""
+    split = options.train_split or "train"
+    found = {}
+    for name in options.train:
+        if name not in sets:
+            found[name] = _read(name, split, options)
+        elif Path(name).exists() or split == options.split:
+            found[name] = sets[name]
+        else:
+            found[f"{name} ({split})"] = _read(name, split, options)
+    return found
+
+
+def _read(name: str, split: str, options: argparse.Namespace) -> Loaded:
     return load_preferences(
         name,
-        split=options.split,
+        split=split,
         config=options.data_config,
         columns=options.columns,
         bad_rows="drop",
@@ -120,16 +135,18 @@ def _reasons(complaints: Any) -> dict[str, int]:
     return dict(found)
 
 
-def _shared(sets: Mapping[str, Loaded], options: argparse.Namespace) -> list[dict[str, Any]]:
+def _shared(
+    sets: Mapping[str, Loaded], training_sets: Mapping[str, Loaded]
+) -> list[dict[str, Any]]:
     """How much of each set stands in each of the others, and what can be learnt there about it."""
     found = []
     learnt: dict[str, dict[str, Scorer]] = {}
-    for name in dict.fromkeys(options.what):
-        pairs = sets[name].pairs
-        for other in dict.fromkeys(options.train or options.what):
+    for name, loaded in sets.items():
+        pairs = loaded.pairs
+        for other, others_loaded in training_sets.items():
             if other == name:
                 continue
-            training = sets[other].pairs
+            training = others_loaded.pairs
             texts, others = ([plain(p.prompt) for p in some] for some in (pairs, training))
             near = has_near(texts, others)
             if other not in learnt:

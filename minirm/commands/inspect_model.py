@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from minirm.commands.opening import open_reward
 from minirm.commands.shared import warn_of_glued_strings
-from minirm.data.files import Row
+from minirm.data.files import Row, short_names
 from minirm.data.preferences import Loaded, load_preferences
 from minirm.pairs import PreferencePair
 from minirm.reading import sample, wordings
@@ -91,7 +90,8 @@ def _grid(
     if options.wording is not None:
         said = _column(loaded, "--wording", options.wording)
     elif len(loaded) > 1:
-        said = [Path(part.source).name for part in loaded for _ in part.pairs]
+        short = short_names(part.source for part in loaded)
+        said = [short[part.source] for part in loaded for _ in part.pairs]
     else:
         return None
     origins = [pair.origin for part in loaded for pair in part.pairs]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from minirm.commands.shared import table
-from minirm.reading.findings import Finding, findings
+from minirm.reading.findings import Finding, findings, left_out
 
 Report = Mapping[str, Any]
 MARK = "!"
@@ -59,13 +59,7 @@ def _head(report: Report) -> Iterator[str]:
         f"  {drawn} items{'' if drawn == 'all' else ', drawn at random (--max-items)'}, "
         f"{taken['pairs']} pairs; {report['scored']} distinct answers scored"
     )
-    out = [
-        f"{report['left_out']} rows that make no pair",
-        f"{report['overlong']} pairs over the model's context",
-        f"{len(report['bad'])} pairs that it cannot read",
-        f"{report['unreadable']} rewritten answers that it cannot read",
-    ]
-    if out := [part for part in out if not part.startswith("0 ")]:
+    if out := left_out(report):
         yield f"  left out: {', '.join(out)}"
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from minirm.commands.shared import table
+from minirm.data.files import short_names
 from minirm.data.inspection import LEAK
 
 
@@ -91,10 +91,11 @@ def _tokens(tokens: Mapping[str, Any]) -> Iterator[str]:
 def _shared(found: list[Mapping[str, Any]]) -> Iterator[str]:
     cues = list(found[0]["baselines"])
     yield "What of a set stands in another, and how much memory and cues of that other get right"
+    short = short_names(part[key] for part in found for key in ("data", "in"))
     head = ["", "prompts", "nearly", "chosen", "rejected", "pairs", "memory", *cues]
     rows = [
         [
-            f"{Path(part['data']).name} in {Path(part['in']).name}",
+            f"{short[part['data']]} in {short[part['in']]}",
             *(f"{part[key]:.3f}" for key in ("prompts", "near", "chosen", "rejected", "pairs")),
             f"{part['memory']:.3f}",
             *(f"{part['baselines'][cue]:.3f}" for cue in cues),
@@ -105,7 +106,7 @@ def _shared(found: list[Mapping[str, Any]]) -> Iterator[str]:
     for part in found:
         if part["near"] >= LEAK:
             yield (
-                f"{part['near']:.0%} of the prompts of {Path(part['data']).name} stand in "
-                f"{Path(part['in']).name}, to the letter or nearly: do not train on the one to "
+                f"{part['near']:.0%} of the prompts of {short[part['data']]} stand in "
+                f"{short[part['in']]}, to the letter or nearly: do not train on the one to "
                 "measure on the other"
             )

@@ -25,6 +25,23 @@ Found = tuple[str, Row | ValueError]
 """A place such as "pairs.jsonl, line 3", and the row there (or why it is none)."""
 
 
+def short_names(sources: Iterable[str]) -> dict[str, str]:
+    """For each source the shortest end of its path that tells it from the others.
+
+    >>> list(short_names(["en/test.jsonl", "fr/test.jsonl", "fr/train.jsonl"]).values())
+    ['en/test.jsonl', 'fr/test.jsonl', 'train.jsonl']
+    """
+    parts = {source: Path(source).parts for source in sources}
+    found = {}
+    for source, own in parts.items():
+        others = [other for other in parts.values() if other != own]
+        size = 1
+        while size < len(own) and any(other[-size:] == own[-size:] for other in others):
+            size += 1
+        found[source] = str(Path(*own[-size:]))
+    return found
+
+
 def read_rows(
     source: str | Path, *, split: str = "train", config: str | None = None
 ) -> Iterator[Found]:

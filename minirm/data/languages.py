@@ -1,8 +1,8 @@
 """Which language a text is in, roughly: by its script, and for Latin letters by small words.
 
 Enough to see that a set mixes languages, or that the chosen answers are in another language than
-the rejected ones. It is no language detector: what has too few small words is "unknown", and a
-language outside the lists is taken for the nearest one or for none.
+the rejected ones. It is no language detector: what has too few small words, or as many of two
+languages, is "unknown", and a language outside the lists is taken for the nearest one or for none.
 """
 
 from __future__ import annotations
@@ -55,8 +55,9 @@ def language(text: str) -> str:
     if not found:
         return "unknown"
     counts = {name: sum(word in small for word in found) for name, small in _LISTS.items()}
-    best = max(counts, key=lambda name: counts[name])
-    return best if counts[best] >= max(2, LEAST * len(found)) else "unknown"
+    best, second = sorted(counts, key=lambda name: -counts[name])[:2]
+    enough = counts[best] >= max(2, LEAST * len(found)) and counts[best] > counts[second]
+    return best if enough else "unknown"
 
 
 def _script(letter: str) -> str:

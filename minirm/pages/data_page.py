@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
+from minirm.data.files import short_names
 from minirm.data.inspection import LEAK
 from minirm.pages import pictures
 from minirm.pages.pictures import Dot
@@ -26,18 +26,20 @@ def page_of(report: Report) -> str:
     Args:
         report: what ``--json`` prints.
     """
-    names = [Path(name).name for name in report["files"]]
-    body = [heading(1, f"What is in {', '.join(names)}")]
+    others = [part["in"] for part in report["shared"]]
+    short = short_names([*report["files"], *others])
+    title = f"What is in {', '.join(short[name] for name in report['files'])}"
+    body = [heading(1, title)]
     for name, found in report["files"].items():
-        body += _file(name, found)
+        body += _file(name, short[name], found)
     for part in report["shared"]:
-        body += _shared(part)
-    return sheet(f"What is in {', '.join(names)}", body)
+        body += _shared(part, short[part["data"]], short[part["in"]])
+    return sheet(title, body)
 
 
-def _file(name: str, found: Report) -> Iterator[str]:
+def _file(name: str, short: str, found: Report) -> Iterator[str]:
     repeats = found["repeats"]
-    yield heading(2, Path(name).name)
+    yield heading(2, short)
     yield paragraph(
         f"{name}: {found['rows']} rows, read as {found['format']}; {found['pairs']} pairs on "
         f"{repeats['prompts']} prompts, at most {repeats['most']} on one.",
@@ -135,8 +137,7 @@ def _tokens(tokens: Report) -> Iterator[str]:
     yield cells(rows)
 
 
-def _shared(part: Report) -> Iterator[str]:
-    name, other = (Path(part[key]).name for key in ("data", "in"))
+def _shared(part: Report, name: str, other: str) -> Iterator[str]:
     leaks = part["near"] >= LEAK
     yield heading(2, f"{percent(part['near'])} of the prompts of {name} stand in {other}")
     if leaks:

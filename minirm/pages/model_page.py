@@ -8,7 +8,7 @@ from typing import Any
 from minirm.pages import pictures
 from minirm.pages.pictures import Dot
 from minirm.pages.sheet import figure, heading, paragraph, safe, sentences, sheet
-from minirm.reading.findings import findings, percent
+from minirm.reading.findings import findings, left_out, percent
 
 Report = Mapping[str, Any]
 SHOWN = 120
@@ -40,12 +40,12 @@ def page_of(report: Report) -> str:
 
 
 def _about(report: Report) -> str:
-    taken = report["taken"]
+    taken, out = report["taken"], left_out(report)
     return (
         f"A reward model of the {report['reward']} kind, on {', '.join(report['data'])} "
         f"(read as {report['format']}): {taken['items']} of {report['items']} items, "
         f"{taken['pairs']} pairs, {report['scored']} distinct answers. "
-        "Intervals are of 95 %, over items."
+        "Intervals are of 95 %, over items." + (f" Left out: {', '.join(out)}." if out else "")
     )
 
 
@@ -147,12 +147,12 @@ def _prompt(report: Report) -> Iterator[str]:
         title = f"{percent(found['kept'][0])} of the rankings stay after another item's prompt"
     if couples is not None:
         rows += [
-            _share("accuracy, one instruction", couples["first"]),
-            _share("accuracy, its opposite", couples["second"]),
+            _share("accuracy, first of each couple", couples["first"]),
+            _share("accuracy, opposed labels", couples["second"]),
             _share("right both times", couples["both"]),
         ]
         both = percent(couples["both"][0])
-        title = f"{both} are right under an instruction and its opposite"
+        title = f"{both} of the couples with opposed labels are right both times"
     if rows:
         yield heading(2, title)
         picture = pictures.dots(rows, "Accuracies after own and exchanged prompts, with their "

@@ -175,7 +175,7 @@ def _apart(low: float, middle: float, high: float) -> list[float]:
 
 def grid(names: Sequence[str], values: Sequence[Sequence[float]]) -> str:
     """A table of shares whose colour says which side of one half they lie; columns by letters."""
-    letters = [chr(ord("A") + i) for i in range(len(names))]
+    letters = [_letters(i) for i in range(len(names))]
     rows = ["<tr><th></th>" + "".join(f"<th>{letter}</th>" for letter in letters) + "</tr>"]
     for letter, name, row in zip(letters, names, values, strict=True):
         shown = (
@@ -183,6 +183,12 @@ def grid(names: Sequence[str], values: Sequence[Sequence[float]]) -> str:
         )
         rows.append(f"<tr><td><b>{letter}</b> {safe(name)}</td>{''.join(shown)}</tr>")
     return f"<table>{''.join(rows)}</table>"
+
+
+def _letters(place: int) -> str:
+    """A to Z, then AA, AB, ..."""
+    more, last = divmod(place, 26)
+    return (_letters(more - 1) if more else "") + chr(ord("A") + last)
 
 
 def marked(pieces: Sequence[tuple[str, float | None]], *, scale: float) -> str:

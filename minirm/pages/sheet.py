@@ -42,6 +42,9 @@ th { font-weight: 600; }
 footer { margin-top: 3rem; color: var(--faint); font-size: .85rem; }
 """
 
+SIGNED = "<footer>Written by minirm "
+"""Stands at the end of every page, and says that it may be written anew."""
+
 
 def safe(text: object) -> str:
     """Text as text: no mark-up of the data comes through, nor what no page may hold.
@@ -68,7 +71,7 @@ def sheet(title: str, body: Iterable[str]) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{safe(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
         + "\n".join(body)
-        + f"\n<footer>Written by minirm {safe(__version__)}.</footer>\n</body>\n</html>\n"
+        + f"\n{SIGNED}{safe(__version__)}.</footer>\n</body>\n</html>\n"
     )
 
 

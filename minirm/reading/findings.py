@@ -14,6 +14,14 @@ SOME = 0.1
 STEADY = 0.8
 """Of the rankings so many surely stay after another item's prompt: they do not need their own."""
 
+AS_PHRASE = {
+    "courtesy": "with a courtesy before it",
+    "order": "sentences in another order",
+    "blanks": "other blanks",
+    "case": "in small letters",
+}
+"""How the rewrites that keep the content are called within a sentence."""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -39,6 +47,22 @@ def findings(report: Report) -> list[Finding]:
     """
     parts = (_accuracy, _meaning, _rewrites, _length, _shared, _prompt, _negated, _growth)
     return [finding for part in parts for finding in part(report)]
+
+
+def left_out(report: Report) -> list[str]:
+    """What was not looked at, each kind with its number; kinds of which there is none do not occur.
+
+    Args:
+        report: what ``minirm inspect MODEL --json`` prints.
+    """
+    counts = {
+        "rows that make no pair": report["left_out"],
+        "items that lack a wording": (report["given"] or {}).get("incomplete", 0),
+        "pairs over the model's context": report["overlong"],
+        "pairs that it cannot read": len(report["bad"]),
+        "rewritten answers that it cannot read": report["unreadable"],
+    }
+    return [f"{n} {what}" for what, n in counts.items() if n]
 
 
 def percent(value: float) -> str:
@@ -75,11 +99,11 @@ def _meaning(report: Report) -> Iterator[Finding]:
         found = report[kind]
         if found is None:
             continue
-        rewrites = f"{kind} rewrites ({', '.join(found['wordings'])})"
+        says = [AS_PHRASE.get(name, name) if kind == "made" else name for name in found["wordings"]]
+        rewrites = f"{kind} rewrites ({', '.join(says)})"
         if "reason" in found:
             yield Finding("meaning", f"Meaning share on {rewrites}: none, for {found['reason']}.")
             continue
-        low = found["interval"][0]
         yield Finding(
             "meaning",
             f"On {rewrites} the meaning share is {percent(found['meaning'])}"
@@ -87,12 +111,18 @@ def _meaning(report: Report) -> Iterator[Finding]:
             f"which answer it is, {percent(found['wording'])} is the wording, "
             f"{percent(found['interaction'])} both together; noise would give "
             f"{percent(found['noise'])}." + _held(found),
-            warns=low <= found["noise"] or found["meaning"] < MUCH,
+            warns=_may_be_noise(found) or found["meaning"] < MUCH,
         )
 
 
+def _may_be_noise(found: Report) -> bool:
+    return found["interval"] is not None and found["interval"][0] <= found["noise"]
+
+
 def _held(found: Report) -> str:
-    says = " That is not surely more than noise." * (found["interval"][0] <= found["noise"])
+    says = " That is not surely more than noise." * _may_be_noise(found)
+    if found["interval"] is None:
+        says = f" Of {found['items']} item{'s' * (found['items'] > 1)} there is no interval."
     return says + " The wording weighs more." * (found["wording"] > found["meaning"])
 
 
@@ -156,7 +186,7 @@ def _followed(about: str, found: Report, which: str, what: str) -> Finding:
 def _prompt(report: Report) -> Iterator[Finding]:
     found = report["exchanged"]
     if found is None:
-        yield Finding("prompt", "All pairs have one prompt: none could be exchanged.")
+        yield Finding("prompt", "All pairs are one item: no other item's prompt could be put.")
         return
     kept, ends = found["kept"]
     blind = ends[0] > STEADY
@@ -178,9 +208,9 @@ def _negated(report: Report) -> Iterator[Finding]:
     low = ends[0] <= 0.25
     yield Finding(
         "negated",
-        f"The same two answers under an instruction and its opposite: {percent(both)}"
-        f"{between(ends)} of {found['couples']} couples are right both times (a coin: 25 %, a "
-        f"reward that does not read the prompt: none).",
+        f"Couples with the same two answers, opposed labels, and one prompt within the other: "
+        f"{percent(both)}{between(ends)} of {found['couples']} are right both times (a coin: 25 %, "
+        f"a reward that does not read the prompt: none).",
         warns=low,
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 
 from minirm import metrics
+from minirm.baselines import plain
 from minirm.data.inspection import same_prompt
+from minirm.data.near import normalised
 from minirm.metrics.intervals import difference_interval
 from minirm.pairs import PreferencePair
 
@@ -40,24 +42,36 @@ class Exchanged:
     correlation: float
 
 
-def exchanged(pairs: Sequence[PreferencePair], *, seed: int = 0) -> list[PreferencePair] | None:
-    """Each pair with another pair's prompt (and tools): the next in an order drawn at random.
+def exchanged(
+    pairs: Sequence[PreferencePair], units: Sequence[Hashable], *, seed: int = 0
+) -> list[PreferencePair] | None:
+    """Each pair with a prompt (and tools) of another item, the next in an order drawn at random.
 
-    Pairs of one prompt get one other prompt. Returns None where all have the same prompt.
+    Pairs of one prompt get one other prompt. Where an item has several, its first gets the first
+    of the other item, its second the second, and so on, beginning again where that has fewer.
+
+    Args:
+        pairs: [B].
+        units: [B], numbers or names that are the same within an item.
+        seed: of the order.
+
+    Returns:
+        [B] pairs; None where all are one item.
     """
-    first: dict[str, PreferencePair] = {}
-    for pair in pairs:
-        first.setdefault(same_prompt(pair), pair)
+    first: dict[Hashable, dict[str, PreferencePair]] = {}
+    for pair, unit in zip(pairs, units, strict=True):
+        first.setdefault(unit, {}).setdefault(same_prompt(pair), pair)
     if len(first) < 2:
         return None
     order = list(first)
     random.Random(seed).shuffle(order)
-    other = {key: first[order[i - 1]] for i, key in enumerate(order)}
-    given = [other[same_prompt(pair)] for pair in pairs]
-    return [
-        PreferencePair(new.prompt, pair.chosen, pair.rejected, new.tools)
-        for pair, new in zip(pairs, given, strict=True)
-    ]
+    other = {unit: list(first[order[i - 1]].values()) for i, unit in enumerate(order)}
+    found = []
+    for pair, unit in zip(pairs, units, strict=True):
+        place = list(first[unit]).index(same_prompt(pair))
+        new = other[unit][place % len(other[unit])]
+        found.append(PreferencePair(new.prompt, pair.chosen, pair.rejected, new.tools))
+    return found
 
 
 def prompt_control(
@@ -101,7 +115,7 @@ def _correlation(a: np.ndarray, b: np.ndarray) -> float:
 
 @dataclass(frozen=True)
 class Negated:
-    """Couples of pairs with the same two answers, of which the instructions prefer each one.
+    """Couples of pairs with the same two answers, of which each is preferred once.
 
     A reward that does not read the prompt gets one of each couple right, and never both.
 
@@ -118,23 +132,42 @@ class Negated:
     both: tuple[float, Ends]
 
 
-def negated(pairs: Sequence[PreferencePair]) -> list[tuple[int, int]]:
-    """Places of couples: the same two answers, other prompts, and the labels opposed.
+def negated(
+    pairs: Sequence[PreferencePair], among: Sequence[PreferencePair] | None = None
+) -> list[tuple[int, int]]:
+    """Places of couples: the same two answers, the labels opposed, one prompt within the other.
+
+    Answers that more than two pairs have, such as yes and no, couple nothing; nor do two prompts of
+    which neither holds the other's words in a row, since two questions may well have opposed
+    answers and nothing to do with each other.
+
+    Args:
+        pairs: of which couples are sought.
+        among: the whole set, in which two answers must be a couple's own; None: ``pairs``.
 
     >>> one = PreferencePair("Help. ", "I do.", "I don't.")
     >>> negated([one, PreferencePair("Do not help. ", "I don't.", "I do.")])
     [(0, 1)]
     """
-    waiting: dict[tuple[str, str], list[int]] = defaultdict(list)
+    counts = Counter(_answers(pair) for pair in among or pairs)
+    waiting: dict[frozenset[str], int] = {}
     found = []
     for place, pair in enumerate(pairs):
-        chosen, rejected = _key(pair.chosen), _key(pair.rejected)
-        others = waiting[rejected, chosen]
-        if others and same_prompt(pairs[others[0]]) != same_prompt(pair):
-            found.append((others.pop(0), place))
-        else:
-            waiting[chosen, rejected].append(place)
+        both = _answers(pair)
+        first = waiting.setdefault(both, place)
+        if first < place and counts[both] == 2 and _opposed(pairs[first], pair):
+            found.append((first, place))
     return sorted(found)
+
+
+def _answers(pair: PreferencePair) -> frozenset[str]:
+    return frozenset([_key(pair.chosen), _key(pair.rejected)])
+
+
+def _opposed(one: PreferencePair, other: PreferencePair) -> bool:
+    short, long = sorted((normalised(plain(pair.prompt)) for pair in (one, other)), key=len)
+    within = bool(short) and short != long and f" {short} " in f" {long} "
+    return within and _key(one.chosen) == _key(other.rejected)
 
 
 def negation(rewards: np.ndarray, couples: Sequence[tuple[int, int]]) -> Negated | None:

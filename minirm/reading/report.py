@@ -61,7 +61,7 @@ def read_model(
     base = [asked.put_pair(pair) for pair in pairs]
     ways = rewrites(among or pairs, seed=seed)
     made = {way: _ask_rewritten(asked, pairs, way) for way in ways}
-    others = prompts.exchanged(pairs, seed=seed)
+    others = prompts.exchanged(pairs, units, seed=seed)
     exchanged = None if others is None else [asked.put_pair(pair) for pair in others]
     cells = None if given is None else _ask_grid(asked, *given)
     asked.score(batch_size=batch_size)
@@ -81,7 +81,7 @@ def read_model(
         "exchanged": None
         if exchanged is None
         else _plain(prompts.prompt_control(before, asked.rewards(exchanged), units)),
-        "negated": _plain(prompts.negation(before, prompts.negated(pairs))),
+        "negated": _plain(prompts.negation(before, prompts.negated(pairs, among))),
         **_grown(model, pairs, units, spread, batch_size),
         "apart": _apart(asked, pairs, before, batch_size),
     }
@@ -217,9 +217,10 @@ def _apart(
     margins = before[:, 0] - before[:, 1]
     order = np.argsort(-margins, kind="stable")
     places = dict.fromkeys([int(order[0]), int(order[len(order) // 2]), int(order[-1])])
-    shown = {place: SHOWN[0 if i == 0 else 1] for i, place in enumerate(places)}
-    last = int(order[-1])
-    shown[last] = SHOWN[2] if margins[last] < 0 else "the narrowest"
+    shown = dict.fromkeys(places, SHOWN[1])
+    first, last = int(order[0]), int(order[-1])
+    shown[first] = SHOWN[0] if margins[first] > 0 else _narrowest(margins[first])
+    shown[last] = SHOWN[2] if margins[last] < 0 else _narrowest(margins[last])
     cuts = {
         (place, side): attribution.ask(asked, *_one(pairs[place], side))
         for place in shown
@@ -239,6 +240,11 @@ def _apart(
         }
         for place, which in shown.items()
     ]
+
+
+def _narrowest(margin: float) -> str:
+    """What the first pair is called where none is ranked right, and the last where none is not."""
+    return "the narrowest" + (" right" if margin > 0 else " wrong" if margin < 0 else "")
 
 
 def _one(pair: PreferencePair, side: str) -> tuple[Any, Any, Any]:

@@ -37,8 +37,8 @@ class Sample:
 def item_units(pairs: Sequence[PreferencePair], items: Sequence[Any] | None = None) -> list[int]:
     """Numbers that are the same for pairs of one item: [B].
 
-    One item are pairs that share their prompt, their value in ``items``, or (under a negated
-    instruction) their two answers.
+    One item are pairs that share their prompt, their value in ``items``, or (``negated``,
+    where one prompt holds the other) their two answers with opposed labels.
     """
     couple: list[int | None] = [None] * len(pairs)
     for number, both in enumerate(negated(pairs)):

@@ -18,6 +18,9 @@ import numpy as np
 
 from minirm import metrics
 
+LEAST = 3
+"""Drawing fewer items again with replacement says nothing of how far others are from them."""
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -79,10 +82,12 @@ def shares(rewards: np.ndarray, lengths: np.ndarray, wordings: Sequence[str]) ->
     Returns:
         ``meaning_share`` by its names (its opening is "wording" here), "length" and the other parts
         of ``wording_share``, and "accuracies" [P, P], as ``opening_accuracies``; or "reason" alone,
-        where there is nothing to split.
+        where there is nothing to split. Of fewer than ``LEAST`` items there is no "interval" (None)
+        and there are no "part_intervals" ({}).
     """
     whole = ~np.isnan(rewards).any((1, 2))
-    about = {"wordings": list(wordings), "items": int(whole.sum()), "of": len(rewards)}
+    items = int(whole.sum())
+    about = {"wordings": list(wordings), "items": items, "of": len(rewards)}
     if not whole.any():
         return about | {"reason": "no item could be read in every wording"}
     cells, right = rewards[whole], [True, False]
@@ -91,15 +96,16 @@ def shares(rewards: np.ndarray, lengths: np.ndarray, wordings: Sequence[str]) ->
         parts = metrics.wording_share(cells, lengths[whole])
     except ValueError as error:
         return about | {"reason": str(error)}
+    enough = items >= LEAST
     return about | {
         "meaning": found.meaning,
-        "interval": found.interval,
+        "interval": found.interval if enough else None,
         "wording": found.opening,
         "interaction": found.interaction,
         "noise": found.noise,
         "gap": found.gap,
         "right": found.right,
         "parts": {k: v for k, v in asdict(parts).items() if k not in ("intervals", "prompts")},
-        "part_intervals": parts.intervals,
+        "part_intervals": parts.intervals if enough else {},
         "accuracies": metrics.opening_accuracies(cells, right).tolist(),
     }

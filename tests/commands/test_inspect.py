@@ -5,6 +5,9 @@ import json
 import pytest
 from calling import call, write_rows
 
+from minirm import PreferencePair
+from minirm.data.preferences import Loaded
+
 ROWS = [
     {"prompt": f"What is {i} and {i}? ", "chosen": f"It is {2 * i} .", "rejected": f"No idea , {i}"}
     for i in range(10)
@@ -60,6 +63,40 @@ def test_what_a_test_shares_with_its_training_set_is_found(here, capsys):
         ("train.jsonl", "test.jsonl"),
     ]
     assert [p["prompts"] for p in both] == [0.8, 0.4]
+
+
+def test_files_of_one_name_are_told_apart(here, capsys):
+    for name in ("one", "two"):
+        (here / name).mkdir()
+        write_rows(here / name / "test.jsonl", ROWS)
+    assert call("inspect", "one/test.jsonl", "two/test.jsonl", "--html", "a.html") == 0
+    out = capsys.readouterr().out
+    assert "one/test.jsonl in two/test.jsonl" in out
+    assert "prompts of two/test.jsonl stand in one/test.jsonl" in out
+    page = (here / "a.html").read_text()
+    assert "What is in one/test.jsonl, two/test.jsonl" in page
+    assert "of the prompts of one/test.jsonl stand in two/test.jsonl" in page
+
+
+def test_a_training_split_is_another_than_the_one_looked_at(here, capsys, monkeypatch):
+    asked = []
+
+    def load(name, *, split, **options):
+        asked.append((name, split))
+        rows = ROWS[:6] if split == "test" else ROWS[3:]
+        pairs = [PreferencePair(**row) for row in rows]
+        return Loaded(name, pairs, rows, {"strings": len(rows)}, {})
+
+    monkeypatch.setattr("minirm.commands.inspect_data.load_preferences", load)
+    (part,) = inspected(capsys, "own/set", "--split", "test", "--train", "own/set")["shared"]
+    assert asked == [("own/set", "test"), ("own/set", "train")]
+    assert (part["data"], part["in"], part["prompts"]) == ("own/set", "own/set (train)", 0.5)
+    asked.clear()
+    inspected(capsys, "own/set", "--split", "test", "--train", "other", "--train-split", "all")
+    assert asked == [("own/set", "test"), ("other", "all")]
+    asked.clear()
+    assert inspected(capsys, "own/set", "--train", "own/set")["shared"] == []  # one and the same
+    assert asked == [("own/set", "train")]
 
 
 def test_sets_that_share_nothing_are_not_warned_of(here, capsys):

@@ -79,6 +79,25 @@ def test_wordings_in_a_column_and_in_files_are_the_same(worded, capsys):
     assert two["accuracy"] == one["accuracy"]  # on the first wording
 
 
+def test_files_of_one_name_in_two_folders_are_two_wordings(worded, here, capsys):
+    for name, rows in {"en": worded[::2], "fr": worded[1::2]}.items():
+        (here / name).mkdir()
+        write_rows(here / name / "test.jsonl", rows)
+    args = ("rm", "--data", "en/test.jsonl", "fr/test.jsonl", "--item", "prompt", "--json")
+    assert call("inspect", *args) == 0
+    found = json.loads(capsys.readouterr().out)["given"]
+    assert found["wordings"] == ["en/test.jsonl", "fr/test.jsonl"]
+
+
+def test_items_that_lack_a_wording_are_said_to_be_left_out(worded, capsys):
+    write_rows("worded.jsonl", worded[:-1])
+    args = ("rm", "--data", "worded.jsonl", "--item", "id", "--wording", "how")
+    assert call("inspect", *args, "--html", "a.html") == 0
+    assert "left out: 1 items that lack a wording" in capsys.readouterr().out
+    with open("a.html") as page:
+        assert "Left out: 1 items that lack a wording." in page.read()
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -91,6 +110,9 @@ def test_wordings_in_a_column_and_in_files_are_the_same(worded, capsys):
         (["rm", "--data", "pairs.jsonl", "--html", "a.pdf"], "--html writes to a file that ends"),
         (["pairs.jsonl", "--json", "x.jsonl"], "--json writes to a file that ends in .json, got"),
         (["pairs.jsonl", "--beta", "0.1"], "--beta is for a model"),
+        (["pairs.jsonl", "--max-items", "100"], "--max-items is for a model"),
+        (["pairs.jsonl", "--seed", "0"], "--seed is for a model"),
+        (["pairs.jsonl", "--batch-size", "8"], "--batch-size is for a model"),
     ],
 )
 def test_a_bad_call_is_one_line(arguments, says, here, capsys):
@@ -126,6 +148,12 @@ def test_no_data_is_written_over(here, capsys):
         status, line = error(capsys, "inspect", *arguments)
         assert status == 1
         assert "is a file that is read here" in line or "no report of `minirm inspect`" in line
+    own = "<!DOCTYPE html><title>My own page</title>"
+    (here / "own.html").write_text(own)
+    status, line = error(capsys, "inspect", "pairs.jsonl", "--html", "own.html")
+    assert status == 1
+    assert "--html own.html: that file is there and is no report of `minirm inspect`" in line
+    assert (here / "own.html").read_text() == own
     config = (here / "rm" / "config.json").read_text()
     status, _ = error(capsys, "inspect", "rm", "--data", "pairs.jsonl", "--json", "rm/config.json")
     assert status == 1

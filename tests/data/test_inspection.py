@@ -160,6 +160,10 @@ def test_minhash_misses_none_that_comparing_all_would_find(seed):
         ("Лучший ответ второй.", "Cyrillic"),
         ("The word 答案 is the Chinese one for it.", "English"),
         ("def f(x): return x + 1", "unknown"),
+        # "no" and "a" are small words of several languages, and tell none from the others.
+        ("No. Never a tea.", "unknown"),
+        ("No, a coffee.", "unknown"),
+        ("A no no.", "unknown"),
         ("", "unknown"),
     ],
 )

@@ -29,7 +29,8 @@ def implicit():
 def model_html():
     some = [*pairs(8), PreferencePair(READABLE, "No. <b>x</b>", "Yes. <i>y")]
     report = read_model(implicit(), some, range(9))
-    names = {"model": HOSTILE, "data": [HOSTILE], "format": "strings", "items": 9, "overlong": 0}
+    names = {"model": HOSTILE, "data": [HOSTILE], "format": "strings", "items": 9}
+    names |= {"overlong": 0, "left_out": 0, "bad": []}
     return model_page.page_of(names | {"taken": {"items": 9, "pairs": 9}} | report)
 
 
@@ -44,7 +45,13 @@ def data_html(tmp_path_factory):
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     options = {"what": [str(file)], "train": [str(file.with_name("other.jsonl"))], "model": None}
     file.with_name("other.jsonl").write_text(json.dumps(rows[0]))
-    options |= {"split": "train", "data_config": None, "columns": {}, "limit": None}
+    options |= {
+        "split": "train",
+        "train_split": None,
+        "data_config": None,
+        "columns": {},
+        "limit": None,
+    }
     return data_page.page_of(inspect_data.look_at_data(argparse.Namespace(**options)))
 
 
@@ -98,6 +105,14 @@ def test_a_dot_stands_where_its_number_is():
     assert f'cx="{middle:.1f}"' in drawn
     assert f'x1="{quarter:.1f}"' in drawn
     assert f'x2="{pictures.WIDTH - pictures.EDGE:.1f}"' in drawn  # cut at the end of the scale
+
+
+def test_columns_after_z_have_two_letters():
+    drawn = pictures.grid([f"wording {i}" for i in range(53)], [[0.5] * 53] * 53)
+    for letters in ("A", "Z", "AA", "AZ", "BA"):
+        assert f"<th>{letters}</th>" in drawn
+        assert f"<b>{letters}</b>" in drawn
+    assert "<th>[</th>" not in drawn
 
 
 def test_marks_say_a_sign_without_colour():

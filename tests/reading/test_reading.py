@@ -11,13 +11,11 @@ from readers import FirstToken, Length, Meaning, pairs
 from tiny import PAIRS, perturb, tiny, tokenizer
 
 from minirm import ExplicitRM, GenerativeRM, ImplicitRM, PreferencePair
-from minirm.data.preferences import load_preferences
 from minirm.encoding import Encoded
-from minirm.reading import prompts, sample
+from minirm.reading import sample
 from minirm.reading.findings import findings
 from minirm.reading.growth import drift, prefix_rewards
 from minirm.reading.report import read_model
-from minirm.reading.surface import word_counts
 from minirm.reading.wordings import grid
 
 
@@ -83,7 +81,9 @@ def test_a_reader_of_meaning_is_called_one(of_meaning):
     assert of_meaning["made"]["wordings"] == ["as it was", "courtesy", "order", "blanks", "case"]
     assert of_meaning["made"]["meaning"] == pytest.approx(1)
     assert np.array(of_meaning["made"]["accuracies"]).min() == 1
-    assert not said(of_meaning, "meaning")[1]
+    text, warns = said(of_meaning, "meaning")
+    assert not warns
+    assert "(as it was, with a courtesy before it, sentences in another order, other blan" in text
     for name in ("courtesy", "order", "blanks", "case", "openings"):
         assert of_meaning["rewrites"][name]["flips"] == 0, name
         assert of_meaning["rewrites"][name]["change"] == 0, name
@@ -106,30 +106,6 @@ def test_a_ranking_that_does_not_need_its_prompt_is_told_from_one_that_does(of_m
     assert not said(report, "prompt")[1]
 
 
-def test_the_same_answers_under_an_instruction_and_its_opposite():
-    one = pairs(8)
-    opposed = [PreferencePair(f"If it is not: {p.prompt}", p.rejected, p.chosen) for p in one]
-    assert prompts.negated([*one, *opposed]) == [(i, i + 8) for i in range(8)]
-    units = sample.item_units([*one, *opposed])
-    assert len(set(units)) == 8
-    blind = read_model(Meaning(), [*one, *opposed], units)["negated"]
-    assert (blind["couples"], blind["first"][0], blind["second"][0], blind["both"][0]) == (
-        8,
-        1,
-        0,
-        0,
-    )
-    reads = read_model(ReadsThePrompt(), [*one, *opposed], units)
-    assert reads["negated"]["both"][0] == 1
-    assert not said(reads, "negated")[1]
-    # Twice the same pair is no couple, nor are opposed labels to one prompt.
-    assert prompts.negated([one[0], one[0]]) == []
-    assert (
-        prompts.negated([one[0], PreferencePair(one[0].prompt, one[0].rejected, one[0].chosen)])
-        == []
-    )
-
-
 def test_given_wordings_are_read_as_a_grid():
     plain = pairs(6)
     loud = [PreferencePair(p.prompt, p.chosen.upper(), p.rejected.upper()) for p in plain]
@@ -145,6 +121,34 @@ def test_given_wordings_are_read_as_a_grid():
     small = [PreferencePair(p.prompt, p.chosen.lower(), p.rejected.lower()) for p in plain]
     report = read_model(FirstToken(), plain, range(6), given=(cells, [*plain, *small]))
     assert report["given"]["meaning"] < 0.999
+
+
+def test_pairs_taken_apart_are_called_by_the_side_that_they_lie_on():
+    """Where none is right the best of them is wrong all the same."""
+    wrong = [PreferencePair(f"{i}? ", "a" * 5, "b" * (6 + i)) for i in range(3)]
+    right = [PreferencePair(f"{i}? ", "a" * (6 + i), "b" * 5) for i in range(3)]
+    ties = [PreferencePair(f"{i}? ", "a", "b") for i in range(3)]
+    names = {}
+    for key, some in {"wrong": wrong, "right": right, "ties": ties}.items():
+        names[key] = [part["which"] for part in read_model(Length(), some, range(3))["apart"]]
+    assert names == {
+        "wrong": ["the narrowest wrong", "a middling", "the widest wrong"],
+        "right": ["the widest right", "a middling", "the narrowest right"],
+        "ties": ["the narrowest", "a middling", "the narrowest"],
+    }
+
+
+@pytest.mark.parametrize("items", [1, 2, 3])
+def test_a_meaning_share_of_fewer_than_three_items_has_no_interval(items):
+    report = read_model(FirstToken(), pairs(items), range(items))
+    found = report["made"]
+    assert found["items"] == items
+    text, warns = said(report, "meaning")
+    assert warns  # its meaning is small, whatever an interval would be
+    assert (found["interval"] is None) == (items < 3)
+    assert (found["part_intervals"] == {}) == (items < 3)
+    assert ("there is no interval" in text) == (items < 3)
+    assert ("% (" in text.partition(":")[0]) == (items == 3)
 
 
 def test_the_answers_of_all_measurements_are_scored_once():
@@ -245,16 +249,3 @@ def test_a_grid_that_is_none_is_refused():
         grid(["a", "b"], ["x", "x"], ["1", "2"])
     with pytest.raises(ValueError, match=r"no item has all 2 wordings \(x, y\)"):
         grid(["a", "b"], ["x", "y"], ["1", "2"])
-
-
-def test_the_couples_of_llmbar_are_found(data_dir):
-    """Normal and Negation: the same answers, every label flipped."""
-    files = [data_dir / f"llmbar_{kind}.jsonl" for kind in ("normal", "negation")]
-    both = [pair for file in files for pair in load_preferences(file).pairs]
-    couples = prompts.negated(both)
-    assert len(couples) == 59
-    assert all(b == a + 59 for a, b in couples)
-    assert len(set(sample.item_units(both))) == 59
-    # Whatever never reads the prompt has none right both times.
-    lengths = word_counts(both)
-    assert prompts.negation(lengths, couples).both[0] < 0.1  # but for answers of one length
