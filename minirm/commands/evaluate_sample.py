@@ -55,7 +55,7 @@ def in_training(
     if share >= LEAK:
         print(
             f"{options.data}: {share:.0%} of its prompts stand in --train {options.train}, to the "
-            "letter or nearly: what learnt there is not tested here, neither the baselines nor a "
+            "letter or nearly: what has learnt there is not tested here, neither the baselines nor a "
             "model",
             file=sys.stderr,
         )
