@@ -55,8 +55,7 @@ def in_training(
     if share >= LEAK:
         print(
             f"{options.data}: {share:.0%} of its prompts stand in --train {options.train}, to the "
-            "letter or nearly: what has learnt there is not tested here, neither the baselines nor a "
-            "model",
+            "letter or nearly: no baseline and no model that learned there is tested here",
             file=sys.stderr,
         )
     return {"in_train": share}
