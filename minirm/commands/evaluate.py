@@ -36,6 +36,7 @@ from minirm.commands.shared import (
     BadCall,
     HelpFormatter,
     add_data_arguments,
+    add_format_argument,
     count,
     read_pairs,
     told_in_one_line,
@@ -46,6 +47,7 @@ from minirm.distributed import processes, say
 from minirm.encoding import TextFormat
 from minirm.models.bases import load_base
 from minirm.pairs import PreferencePair, encode_pairs, placed
+from minirm.plurals import counted
 from minirm.reward_model import RewardModel
 from minirm.rewards import ImplicitRM
 
@@ -64,6 +66,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     )
     add_model_arguments(evaluate, several=True)
     data = add_data_arguments(evaluate)
+    add_format_argument(data)
     data.add_argument(
         "--train",
         metavar="FILE_OR_NAME",
@@ -103,7 +106,7 @@ def add(commands: argparse._SubParsersAction) -> None:
 def run(options: argparse.Namespace) -> None:
     if len(options.model) > 2:
         raise BadCall(f"one model is evaluated, or two are compared; got {len(options.model)}")
-    loaded = read_pairs(options.data, options)
+    loaded = read_pairs(options.data, options, format=options.format)
     benchmark = check_one_format(options.data, loaded.formats)
     check_columns(loaded, options)
     keep = _keep(options)
@@ -207,7 +210,7 @@ def _rewards(
     if dropped.bad:
         reader = "the model" if name in options.model else name
         print(
-            f"{options.data}: left out {len(dropped.bad)} of {len(pairs)} pairs that {reader} "
+            f"{options.data}: left out {len(dropped.bad)} of {counted(len(pairs), 'pair')} that {reader} "
             f"cannot read; the first: {dropped.bad[0]}",
             file=sys.stderr,
         )

@@ -14,6 +14,7 @@ from minirm.commands.shared import (
     BadCall,
     HelpFormatter,
     add_column_arguments,
+    add_format_argument,
     count,
     positive,
 )
@@ -69,6 +70,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     )
     add_("--limit", type=count, metavar="N", help="read at most N rows of each")
     add_column_arguments(inspect)
+    add_format_argument(inspect)
     add_(
         "--json",
         nargs="?",

@@ -252,6 +252,28 @@ def test_a_benchmark_has_its_own_figures_also_beside_a_left_out_pair(here, capsy
     assert "items left out of RewardBench 2's figures, for want of a pair: 1" in out
 
 
+def test_a_file_with_some_of_a_benchmarks_names_can_be_read_as_plain(here, capsys):
+    write_rows("pairs.jsonl", [
+        row | {"subset": name}
+        for row, name in zip(ROWS, ["math-prm", "my own"] * 4, strict=True)
+    ])  # fmt: skip
+    assert call("evaluate", "rm", "--data", "pairs.jsonl") == 1
+    (line,) = capsys.readouterr().err.splitlines()[-1:]
+    assert "--format plain" in line
+    found = evaluated(capsys, "rm", "--data", "pairs.jsonl", "--format", "plain", "--by", "subset")
+    assert (found["format"], found["pairs"]) == ("strings", 8)
+    assert "benchmark" not in found
+    assert {name: part["pairs"] for name, part in found["by"].items()} == {"math-prm": 4, "my own": 4}
+    own = ("--format", "rewardbench", "--bad-rows", "drop")
+    found = evaluated(capsys, "rm", "--data", "pairs.jsonl", *own)
+    assert (found["format"], found["pairs"], found["bad_rows"]) == ("RewardBench", 4, 4)
+    assert call("inspect", "pairs.jsonl", "--format", "plain") == 0
+    assert capsys.readouterr().out.startswith("pairs.jsonl: 8 rows, read as strings")
+    args = ("inspect", "rm", "--data", "pairs.jsonl", "--format", "plain")
+    assert call(*args) == 0
+    assert "(read as strings)" in capsys.readouterr().out
+
+
 def test_rm_bench_prints_its_matrix(here, capsys):
     sides = {"chosen": ["yes", "yes I must", "my view"], "rejected": ["no", "no I must", "never"]}
     write_rows("pairs.jsonl", [{"prompt": f"{i} ", "domain": "chat", **sides} for i in range(2)])
