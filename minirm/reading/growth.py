@@ -123,7 +123,7 @@ class Drift:
         last: of the last.
         answers: how many answers reach there.
         mean: over the tokens in the range.
-        interval: 95 % of it; None of fewer than three units.
+        interval: 95 % of it; None of fewer than three units, or few that all agree.
     """
 
     first: int
