@@ -35,6 +35,7 @@ from minirm.commands.opening import (
 from minirm.commands.shared import (
     BadCall,
     HelpFormatter,
+    above_chance,
     add_data_arguments,
     add_format_argument,
     count,
@@ -94,6 +95,13 @@ def add(commands: argparse._SubParsersAction) -> None:
         "the baselines; the reference of an implicit reward always does, and costs nothing more",
     )
     evaluate.add_argument(
+        "--ceiling",
+        type=above_chance,
+        metavar="SHARE",
+        help="the accuracy at which the noise of the labels ends any model's, such as how often "
+        "people agree with them; it stands in the table as given",
+    )
+    evaluate.add_argument(
         "--keep", type=Path, metavar="FILE", help="keep rewards in FILE as they come"
     )
     evaluate.add_argument(
@@ -134,6 +142,7 @@ def run(options: argparse.Namespace) -> None:
     for one in found:
         scored = _scored(one.name, one.rewards, kept)
         head = {"model": one.name, "data": options.data, "format": " and ".join(loaded.formats)}
+        head |= {} if options.ceiling is None else {"ceiling": options.ceiling}
         head |= {**leak, **one.said, "bad_rows": one.said["bad_rows"] + bad}
         reports.append((scored, head | reported(scored, cheap, sample)))
     report = reports[0][1]

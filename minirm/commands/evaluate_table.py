@@ -13,6 +13,10 @@ REACHED = "*"
 """Marks a figure that one of the baselines reaches."""
 
 
+CEILING = "ceiling (given)"
+"""The line of what --ceiling says."""
+
+
 def text_of(report: Mapping[str, Any]) -> str:
     """The tables of one model's report or of two models', and what has to be said below them.
 
@@ -37,6 +41,8 @@ def _accuracies(models: Sequence[Mapping[str, Any]]) -> str:
         name = "" if len(models) == 1 else f"{model['model']}: "
         for group, found in {"all": model, **model.get("by", {})}.items():
             body.append([f"{name}{group}", *_cells(found, baselines)])
+    if "ceiling" in models[0]:
+        body.append([CEILING, "", f"{models[0]['ceiling']:.4f}", *[""] * (len(baselines) + 5)])
     return table([[*head, "margin", "normalised", "ECE", "Brier"], *body])
 
 
@@ -149,6 +155,11 @@ def _remarks(models: Sequence[Mapping[str, Any]], *, reached: bool) -> list[str]
         )
     for model in models:
         name = "" if len(models) == 1 else f"{model['model']}: "
+        if model["accuracy"] > model.get("ceiling", 1.0):
+            lines.append(
+                f"{name}the accuracy lies above the ceiling given: it was known some other way "
+                "(a leak?), or the labels are less noisy than that"
+            )
         if model["overlong"]:
             lines.append(f"{name}left out as too long for the model's context: {model['overlong']}")
         own = model.get("benchmark", {})

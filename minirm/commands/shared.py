@@ -185,6 +185,14 @@ def positive(text: str) -> float:
     return value
 
 
+def above_chance(text: str) -> float:
+    """A share of pairs from one half, which a coin has, to 1."""
+    value = float(text)
+    if not 0.5 < value <= 1:
+        raise argparse.ArgumentTypeError(f"must be a share above 0.5 and at most 1, got {text}")
+    return value
+
+
 def table(rows: Sequence[Sequence[str]]) -> str:
     """Rows of cells, the first column to the left and the others to the right."""
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]

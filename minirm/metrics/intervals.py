@@ -132,7 +132,7 @@ def cluster_interval(
     '0.14 to 1.00'
     """
     data = _units(values)
-    mean, moves = float(data.mean()), _moves(data, units)
+    mean, moves = float(data.mean()), unit_moves(data, units)
     if len(moves) == len(data):
         return wilson_interval(mean * len(data), len(data), confidence)
     return moves_interval(mean, moves, confidence)
@@ -161,7 +161,7 @@ def difference_interval(
     -0.16 to 0.16
     """
     data = _units(differences)
-    return moves_interval(float(data.mean()), _moves(data, units), confidence, difference=True)
+    return moves_interval(float(data.mean()), unit_moves(data, units), confidence, difference=True)
 
 
 def moves_interval(
@@ -225,8 +225,16 @@ SAME = 1e-13
 """Rounding alone makes shares differ by so much."""
 
 
-def _moves(values: np.ndarray, units: Sequence[Hashable]) -> np.ndarray:
-    """By how much each unit moves the mean of the values: [G]."""
+def unit_moves(values: np.ndarray, units: Sequence[Hashable]) -> np.ndarray:
+    """By how much each unit moves the mean of the values: [G], for ``moves_interval``.
+
+    Args:
+        values: [B].
+        units: [B], what tells the units apart.
+
+    Raises:
+        ValueError: there is not one unit a value.
+    """
     if len(units) != len(values):
         raise ValueError(f"got {len(values)} values and {len(units)} units: expected one a value")
     place = {unit: i for i, unit in enumerate(dict.fromkeys(units))}

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from calling import ROWS, call, write_rows
+from calling import ROWS, call, status_of, write_rows
 from tiny import byte_tokenizer, llama3_tokenizer, qwen_tokenizer, tiny, tokenizer
 
 from minirm import ExplicitRM, GenerativeRM, ImplicitRM, accuracy, metrics
@@ -221,6 +221,37 @@ def test_baselines_stand_beside_and_mark_what_they_reach(here, capsys):
     assert {"longest", "shortest"} <= set(head.split())
     assert first.split()[2].endswith("*")
     assert last == "* one of the baselines beside it reaches as much"
+
+
+def test_a_ceiling_that_is_given_stands_in_the_table_as_given(here, capsys):
+    right = evaluated(capsys, "rm", "--data", "pairs.jsonl")
+    assert "ceiling" not in right
+    run = ("evaluate", "rm", "--data", "pairs.jsonl", "--by", "kind", "--ceiling")
+    assert evaluated(capsys, *run[1:], 0.94)["ceiling"] == 0.94
+    assert call(*run, 0.94) == 0
+    head, *lines = capsys.readouterr().out.splitlines()
+    (line,) = [line for line in lines if line.startswith("ceiling (given)")]
+    assert line.split()[2:] == ["0.9400"]
+    end = head.index("accuracy") + len("accuracy")
+    assert line[:end].endswith("0.9400")  # under the accuracies
+    assert call("evaluate", "rm", "rm", "--data", "pairs.jsonl", "--ceiling", 0.94) == 0
+    assert capsys.readouterr().out.count("ceiling (given)") == 1
+    for wrong in ("0.5", "94", "most"):
+        assert status_of([*run, wrong]) == 2
+        assert "--ceiling" in capsys.readouterr().err
+
+
+def test_more_than_the_labels_allow_is_said(here, capsys):
+    rows = [{"prompt": f"{i} ", "chosen": "yes", "rejected": "no"} for i in range(6)]
+    a, b = rewards(ExplicitRM.from_pretrained("rm"), rows[:1])
+    if a < b:
+        rows = [{**row, "chosen": row["rejected"], "rejected": row["chosen"]} for row in rows]
+    write_rows("pairs.jsonl", rows)
+    assert evaluated(capsys, "rm", "--data", "pairs.jsonl")["accuracy"] > 0.6
+    assert call("evaluate", "rm", "--data", "pairs.jsonl", "--ceiling", 0.6) == 0
+    assert "the accuracy lies above the ceiling given" in capsys.readouterr().out
+    assert call("evaluate", "rm", "--data", "pairs.jsonl", "--ceiling", 1) == 0
+    assert "lies above" not in capsys.readouterr().out
 
 
 BEST_OF_4 = [
