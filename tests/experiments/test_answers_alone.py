@@ -17,6 +17,8 @@ from minirm.experiments.answers_alone import (
     AS_MANY,
     CONTRAST,
     CUT,
+    EVERYDAY,
+    HALVED,
     LEAKING,
     LOSS,
     NORMAL,
@@ -40,7 +42,8 @@ def test_the_cheapest_recorded_runs_come_out_again(data_dir):
     recorded = [dict(row) for row in load_results(RECORDED)[1]]
     for run in (
         Run(SHORTCUT),
-        Run(SHORTCUT, taken=CUT),
+        Run(SHORTCUT, taken=HALVED),
+        Run(EVERYDAY, taken=CUT),
         Run(LEAKING, "rewardmath", UNSHARED),
         Run(LEAKING, "rewardmath", LOSS),
         Run(CONTRAST, NORMAL, ALL),
