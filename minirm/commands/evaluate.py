@@ -219,8 +219,8 @@ def _rewards(
     if dropped.bad:
         reader = "the model" if name in options.model else name
         print(
-            f"{options.data}: left out {len(dropped.bad)} of {counted(len(pairs), 'pair')} that {reader} "
-            f"cannot read; the first: {dropped.bad[0]}",
+            f"{options.data}: left out {len(dropped.bad)} of {counted(len(pairs), 'pair')} that "
+            f"{reader} cannot read; the first: {dropped.bad[0]}",
             file=sys.stderr,
         )
     rewards, reference = side_rewards(model, encoded, batch_size=options.batch_size, keep=keep)

@@ -95,7 +95,8 @@ def agreeing(loaded: Loaded, options: argparse.Namespace) -> list[int]:
     out = {i for clash in clashes for i in clash}
     if out:
         print(
-            f"{options.data}: left out {counted(len(out), 'pair')} whose labels contradict each other",
+            f"{options.data}: left out {counted(len(out), 'pair')} whose labels contradict each "
+            "other",
             file=sys.stderr,
         )
     return [i for i in range(len(loaded.pairs)) if i not in out]

@@ -30,10 +30,12 @@ def _file(name: str, found: Mapping[str, Any]) -> Iterator[str]:
                 f"{repeats['most']} on one")  # fmt: skip
     if found["left_out"] or found["blank"]:
         out = [f"{counted(n, 'row')} with {why}" for why, n in found["left_out"].items()]
-        out += [f"{counted(found['blank'], 'text')} of nothing but blanks"] if found["blank"] else []
+        out += (
+            [f"{counted(found['blank'], 'text')} of nothing but blanks"] if found["blank"] else []
+        )
         yield _line("unusable", ", ".join(out))
-    yield _line("repeats", f"{counted(repeats['pairs'], 'pair')} again, {repeats['opposed']} the other "
-                f"way round, {counted(repeats['both'], 'answer')} chosen and rejected")  # fmt: skip
+    yield _line("repeats", f"{counted(repeats['pairs'], 'pair')} again, {repeats['opposed']} the "
+                f"other way round, {counted(repeats['both'], 'answer')} chosen and rejected")  # fmt: skip
     yield _line("nearly the same", f"{counted(repeats['alike'], 'pair')} of answers, "
                 f"{counted(found['near_prompts'], 'prompt')}")  # fmt: skip
     yield _line("length", f"prompts {lengths['prompt']:.0f}, chosen {lengths['chosen']:.0f}, "
@@ -82,7 +84,9 @@ def _tokens(tokens: Mapping[str, Any]) -> Iterator[str]:
     yield _line("changed", ", ".join(changed))
     if tokens["unreadable"]:
         first = tokens["unreadable"][0]
-        yield _line("unreadable", f"{counted(len(tokens['unreadable']), 'pair')}; the first: {first}")
+        yield _line(
+            "unreadable", f"{counted(len(tokens['unreadable']), 'pair')}; the first: {first}"
+        )
 
 
 def _shared(found: list[Mapping[str, Any]]) -> Iterator[str]:

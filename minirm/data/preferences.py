@@ -54,23 +54,25 @@ class Loaded:
         """
         lines = [self._read_as()] if set(self.formats) - {STRINGS, CONVERSATIONS} else []
         if self.ties:
-            lines.append(
-                f"left out {counted(self.ties, 'couple')} of answers that are ranked or worded alike"
-            )
+            couples = counted(self.ties, "couple")
+            lines.append(f"left out {couples} of answers that are ranked or worded alike")
         if self.dropped:
             lines.append(self._left_out())
         return [f"{self.source}: {line}" for line in [*lines, *self.unused]]
 
     def _read_as(self) -> str:
         alone = len(self.formats) == 1
-        kinds = [kind if alone else f"{kind} ({counted(n, 'row')})" for kind, n in self.formats.items()]
+        kinds = [
+            kind if alone else f"{kind} ({counted(n, 'row')})" for kind, n in self.formats.items()
+        ]
         return "read as " + "; ".join(kinds)
 
     def _left_out(self) -> str:
         places = [place.removeprefix(f"{self.source}, ") for place in self.dropped]
         more = ", ..." if len(places) > SHOWN else ""
+        rows = counted(len(places) + sum(self.formats.values()), "row")
         return (
-            f"left out {len(places)} of {counted(len(places) + sum(self.formats.values()), 'row')}: "
+            f"left out {len(places)} of {rows}: "
             f"{', '.join(places[:SHOWN])}{more}; the first: {next(iter(self.dropped.values()))}"
         )
 

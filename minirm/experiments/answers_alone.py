@@ -54,9 +54,10 @@ class Run:
         training: the set to learn from; None: the one that is asked.
         taken: which of its pairs: ``OTHERS``, ``OTHER_PAIRS`` (fifths of pairs, which may share a
             prompt), ``CUT`` or ``HALVED`` (others, and of both answers of a pair so many words as
-            the shorter has, or half as many: then neither is whole) and ``SAME`` where there is no other set; ``ALL``, ``UNSHARED`` (those whose
-            prompt is not asked), ``AS_MANY`` of all, at random, or ``LOSS`` (how much better than
-            ``UNSHARED`` the mean of ``DRAWS`` such draws is, pair by pair).
+            the shorter has, or half as many: then neither is whole) and ``SAME`` where there is no
+            other set; ``ALL``, ``UNSHARED`` (those whose prompt is not asked), ``AS_MANY`` of all,
+            at random, or ``LOSS`` (how much better than ``UNSHARED`` the mean of ``DRAWS`` such
+            draws is, pair by pair).
         seed: of the draw ``AS_MANY``, and of the deal in fifths.
         removed: so many words, the most telling one first, are taken out of all answers before.
     """

@@ -99,7 +99,10 @@ def _rewrites(rewrites: Report) -> Iterator[str]:
     yield figure(
         pictures.dots(flips, f"Share of rankings turned round, by rewrite; {worst} has the most."),
         "Share of rankings that turn round. The first four leave the content as it is.",
-        [f"{name}: {part['says']} ({counted(part['pairs'], 'pair')})" for name, part in found.items()],
+        [
+            f"{name}: {part['says']} ({counted(part['pairs'], 'pair')})"
+            for name, part in found.items()
+        ],
     )
     most = max([1.0, *(part["change"] for part in found.values())])
     moves = [

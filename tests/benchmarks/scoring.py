@@ -77,7 +77,10 @@ def compare(
         for batch in batches:
             network(input_ids=batch, use_cache=False)
 
-    bare_or_not = {"bare": bare, "scoring": lambda: side_rewards(model, encoded, batch_size=batch_size)}
+    bare_or_not = {
+        "bare": bare,
+        "scoring": lambda: side_rewards(model, encoded, batch_size=batch_size),
+    }
     model.score_encoded([encoded[0].chosen])  # what is done at the first use alone
     found: dict[str, list[float]] = {name: [] for name in bare_or_not}
     for _ in range(rounds):

@@ -294,7 +294,10 @@ def test_a_file_with_some_of_a_benchmarks_names_can_be_read_as_plain(here, capsy
     found = evaluated(capsys, "rm", "--data", "pairs.jsonl", "--format", "plain", "--by", "subset")
     assert (found["format"], found["pairs"]) == ("strings", 8)
     assert "benchmark" not in found
-    assert {name: part["pairs"] for name, part in found["by"].items()} == {"math-prm": 4, "my own": 4}
+    assert {name: part["pairs"] for name, part in found["by"].items()} == {
+        "math-prm": 4,
+        "my own": 4,
+    }
     own = ("--format", "rewardbench", "--bad-rows", "drop")
     found = evaluated(capsys, "rm", "--data", "pairs.jsonl", *own)
     assert (found["format"], found["pairs"], found["bad_rows"]) == ("RewardBench", 4, 4)

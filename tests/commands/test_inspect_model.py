@@ -2,6 +2,7 @@
 
 import json
 import re
+from argparse import Namespace
 
 import pytest
 from calling import ROWS, call, status_of, write_rows
@@ -142,6 +143,15 @@ def test_a_fault_in_the_data_is_told_before_any_reward(arguments, says, here, ca
     assert says in line
 
 
+@pytest.mark.parametrize("what", [["rm", "--data", "pairs.jsonl"], ["pairs.jsonl"]])
+def test_several_processes_are_refused_for_each_would_do_it_all(what, here, capsys, monkeypatch):
+    monkeypatch.setattr("minirm.commands.inspect.processes", lambda: Namespace(num_processes=2))
+    status, line = error(capsys, "inspect", *what, "--html", "a.html")
+    assert status == 2
+    assert "inspect is for one process: each of 2 would do all of it" in line
+    assert not (here / "a.html").exists()
+
+
 def test_no_data_is_written_over(here, capsys):
     content = json.dumps(ROWS)
     (here / "rows.json").write_text(content)
@@ -171,7 +181,9 @@ def test_what_does_not_fit_is_left_out_and_said(here, capsys):
     write_rows("long.jsonl", [long])
     status, line = error(capsys, "inspect", "rm", "--data", "long.jsonl")
     assert status == 1
-    assert "none of 1 pair can be read: longer than the model's context of 128 tokens 1, bad 0" in line
+    assert (
+        "none of 1 pair can be read: longer than the model's context of 128 tokens 1, bad 0" in line
+    )
 
 
 SEVERAL = re.compile(r"\b(?<![.,-])1 (?:distinct |rewritten )?\w*[^s\W]s\b(?! (?:the|of|to|in)\b)")
@@ -197,7 +209,9 @@ def test_one_of_a_kind_is_not_called_several(here, capsys):
     ):
         assert call(*args) == 0
         said += capsys.readouterr()
-    said += [re.sub(r"<[^>]*>", " ", (here / name).read_text()) for name in ("data.html", "model.html")]
+    said += [
+        re.sub(r"<[^>]*>", " ", (here / name).read_text()) for name in ("data.html", "model.html")
+    ]
     assert any("1 pair" in text for text in said)
     assert any("1 item," in text for text in said)
     for text in said:

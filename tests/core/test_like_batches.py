@@ -1,6 +1,7 @@
 """Rows of like width run together: each once, little of it padding, and the numbers stay."""
 
 import random
+from itertools import chain, pairwise
 
 import pytest
 import torch
@@ -20,7 +21,7 @@ ROWS = st.lists(st.tuples(st.integers(1, 3000), st.integers(1, 5)), min_size=1, 
 def test_every_row_is_in_one_batch_and_no_batch_is_too_large(rows, batch_size):
     widths, sizes = zip(*rows, strict=True)
     found = list(like_batches(widths, sizes, batch_size))
-    assert sorted(sum(found, [])) == list(range(len(rows)))
+    assert sorted(chain(*found)) == list(range(len(rows)))
     order = [widths[place] for batch in found for place in batch]
     assert order == sorted(order)
     for batch in found:
@@ -37,7 +38,7 @@ def test_every_row_is_in_one_batch_and_no_batch_is_too_large(rows, batch_size):
 def test_no_batch_ends_before_it_must(rows):
     widths, sizes = zip(*rows, strict=True)
     found = list(like_batches(widths, sizes, 64))
-    for batch, (next_row, *_) in zip(found, found[1:], strict=False):
+    for batch, (next_row, *_) in pairwise(found):
         tokens, cells = sum(widths[p] for p in batch), (len(batch) + 1) * widths[next_row]
         ragged = tokens >= FILLED and cells - tokens - widths[next_row] > PADDED * cells
         full = sum(sizes[p] for p in batch) + sizes[next_row] > 64
