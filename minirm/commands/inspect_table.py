@@ -34,8 +34,9 @@ def _file(name: str, found: Mapping[str, Any]) -> Iterator[str]:
             [f"{counted(found['blank'], 'text')} of nothing but blanks"] if found["blank"] else []
         )
         yield _line("unusable", ", ".join(out))
+    both = counted(repeats["both"], "answer")
     yield _line("repeats", f"{counted(repeats['pairs'], 'pair')} again, {repeats['opposed']} the "
-                f"other way round, {counted(repeats['both'], 'answer')} chosen and rejected")  # fmt: skip
+                f"other way round, {both} chosen and rejected")  # fmt: skip
     yield _line("nearly the same", f"{counted(repeats['alike'], 'pair')} of answers, "
                 f"{counted(found['near_prompts'], 'prompt')}")  # fmt: skip
     yield _line("length", f"prompts {lengths['prompt']:.0f}, chosen {lengths['chosen']:.0f}, "
