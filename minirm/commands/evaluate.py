@@ -66,24 +66,7 @@ def add(commands: argparse._SubParsersAction) -> None:
         formatter_class=HelpFormatter,
     )
     add_model_arguments(evaluate, several=True)
-    data = add_data_arguments(evaluate)
-    add_format_argument(data)
-    data.add_argument(
-        "--train",
-        metavar="FILE_OR_NAME",
-        help="training pairs, from which more baselines learn: cue words, and TF-IDF",
-    )
-    data.add_argument("--train-split", default="train", help="of --train on the hub")
-    data.add_argument(
-        "--train-config",
-        metavar="NAME",
-        help="which part of --train on the hub; that of --data where both are one dataset",
-    )
-    data.add_argument(
-        "--item",
-        metavar="COLUMN",
-        help="rows that share its value are versions of one item: one unit in the intervals",
-    )
+    _add_data_arguments(evaluate)
     evaluate.add_argument("--by", metavar="COLUMN", help="also for each value of this column")
     evaluate.add_argument(
         "--batch-size", type=count, default=64, metavar="N", help="responses scored together"
@@ -110,6 +93,26 @@ def add(commands: argparse._SubParsersAction) -> None:
     evaluate.add_argument("--json", action="store_true", help="print JSON instead of a table")
     evaluate.set_defaults(run=run)
 
+
+def _add_data_arguments(evaluate: argparse.ArgumentParser) -> None:
+    data = add_data_arguments(evaluate)
+    add_format_argument(data)
+    data.add_argument(
+        "--train",
+        metavar="FILE_OR_NAME",
+        help="training pairs, from which more baselines learn: cue words, and TF-IDF",
+    )
+    data.add_argument("--train-split", default="train", help="of --train on the hub")
+    data.add_argument(
+        "--train-config",
+        metavar="NAME",
+        help="which part of --train on the hub; that of --data where both are one dataset",
+    )
+    data.add_argument(
+        "--item",
+        metavar="COLUMN",
+        help="rows that share its value are versions of one item: one unit in the intervals",
+    )
 
 def run(options: argparse.Namespace) -> None:
     if len(options.model) > 2:

@@ -92,6 +92,8 @@ def wording_share(rewards: Any, lengths: Any = None, *, seed: int = 0) -> Wordin
     intervals = {
         name: drawn_interval(found[name], drawn[i], prompts) for i, name in enumerate(PARTS)
     }
+    if lengths is None:
+        intervals["length"] = (0.0, 0.0)  # not found to be, but by definition
     return WordingShare(**found, intervals=intervals, prompts=prompts)
 
 

@@ -74,6 +74,7 @@ def test_few_prompts_that_agree_are_no_certainty():
     assert share.content == 1
     assert share.intervals["content"] == pytest.approx(wilson_interval(3, 3))
     assert share.intervals["rest"] == pytest.approx(wilson_interval(0, 3))
+    assert share.intervals["length"] == (0, 0)  # no lengths were given
 
 
 def test_intervals_hold_their_share_and_narrow_with_more_prompts():
