@@ -69,7 +69,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     _add_data_arguments(evaluate)
     evaluate.add_argument("--by", metavar="COLUMN", help="also for each value of this column")
     evaluate.add_argument(
-        "--batch-size", type=count, default=64, metavar="N", help="responses scored together"
+        "--batch-size", type=count, default=64, metavar="N", help="most responses scored together"
     )
     evaluate.add_argument(
         "--likelihood",
@@ -113,6 +113,7 @@ def _add_data_arguments(evaluate: argparse.ArgumentParser) -> None:
         metavar="COLUMN",
         help="rows that share its value are versions of one item: one unit in the intervals",
     )
+
 
 def run(options: argparse.Namespace) -> None:
     if len(options.model) > 2:

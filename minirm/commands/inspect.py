@@ -128,7 +128,7 @@ def _add_model_arguments(inspect: argparse.ArgumentParser) -> None:
         "--batch-size",
         type=count,
         metavar="N",
-        help=f"responses scored together (default: {DEFAULTS['batch_size']})",
+        help=f"most responses scored together (default: {DEFAULTS['batch_size']})",
     )
     add_(
         "--reference",
