@@ -212,7 +212,7 @@ def like_batches(
         sizes: [R], how many sequences each row holds.
         batch_size: the most sequences at once; a single row may hold more.
 
-    >>> list(like_batches([600, 90, 100, 610, 3000], [1] * 5, batch_size=64))
+    >>> list(like_batches([300, 90, 100, 305, 3000], [1] * 5, batch_size=64))
     [[1, 2, 0, 3], [4]]
     """
     batch: list[int] = []
