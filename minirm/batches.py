@@ -190,6 +190,46 @@ def answer_groups(sequences: Sequence[Encoded], hidden_size: int) -> list[list[i
     return groups
 
 
+FILLED = 512
+"""Tokens of a batch from which on more rows save no time, while padding costs some."""
+PADDED = 0.04
+"""So much of a filled batch may be padding."""
+MOST = 2**16
+"""Tokens of a batch, padding included, that are enough for any device."""
+
+
+def like_batches(
+    widths: Sequence[int], sizes: Sequence[int], batch_size: int
+) -> Iterator[list[int]]:
+    """Places of rows in batches of rows that are about equally wide, the narrowest first.
+
+    A batch ends where it would hold more than ``batch_size`` sequences or ``MOST`` tokens, or once
+    it is ``FILLED`` and more than ``PADDED`` of it would be padding. On few rows of ragged widths
+    that is what matters: the widest would pad all others of their batch.
+
+    Args:
+        widths: [R], tokens of each row.
+        sizes: [R], how many sequences each row holds.
+        batch_size: the most sequences at once; a single row may hold more.
+
+    >>> list(like_batches([300, 90, 100, 305, 3000], [1] * 5, batch_size=64))
+    [[1, 2, 0, 3], [4]]
+    """
+    batch: list[int] = []
+    members = tokens = 0
+    for place in sorted(range(len(widths)), key=widths.__getitem__):
+        cells = (len(batch) + 1) * widths[place]
+        ragged = tokens >= FILLED and cells - tokens - widths[place] > PADDED * cells
+        if batch and (ragged or members + sizes[place] > batch_size or cells > MOST):
+            yield batch
+            batch, members, tokens = [], 0, 0
+        batch.append(place)
+        members += sizes[place]
+        tokens += widths[place]
+    if batch:
+        yield batch
+
+
 def epoch_batches(
     costs: Sequence[int], batch_size: int, seed: int, epoch: int
 ) -> Iterator[list[int]]:

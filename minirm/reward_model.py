@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy as copying
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
 from typing import Any, ClassVar, Self
@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import Tensor, nn
 
-from minirm.batches import Rows, answer_groups, plain_rows, shared_rows
+from minirm.batches import Rows, answer_groups, like_batches, plain_rows, shared_rows
 from minirm.conversations import Tools
 from minirm.encoding import Encoded, Text, TextFormat, encode
 from minirm.losses import bradley_terry_losses
@@ -142,8 +142,10 @@ class RewardModel(nn.Module):
         groups = [[i] for i in range(len(distinct))]
         if self.shares_prompts:
             groups = answer_groups(distinct, self.model.config.get_text_config().hidden_size)
+        widths = [_width(group, distinct) for group in groups]
         scores: dict[int, Tensor] = {}
-        for batch in plan(_by_width(groups, distinct, batch_size)):
+        for places in plan(like_batches(widths, list(map(len, groups)), batch_size)):
+            batch = [groups[place] for place in places]
             members = [i for group in batch for i in group]
             where = {i: k for k, i in enumerate(members)}
             rows = shared_rows(
@@ -270,16 +272,6 @@ class RewardModel(nn.Module):
         return sequences
 
 
-def _by_width(
-    groups: list[list[int]], sequences: Sequence[Encoded], batch_size: int
-) -> Iterator[list[list[int]]]:
-    """Rows of similar width, as many as hold ``batch_size`` sequences (at least one row)."""
-    prompt = {id(g): len(sequences[g[0]].prompt) for g in groups}
-    width = {id(g): prompt[id(g)] + sum(len(sequences[i].response) for i in g) for g in groups}
-    batch: list[list[int]] = []
-    for group in sorted(groups, key=lambda g: width[id(g)]):
-        if batch and sum(map(len, batch)) + len(group) > batch_size:
-            yield batch
-            batch = []
-        batch.append(group)
-    yield batch
+def _width(group: Sequence[int], sequences: Sequence[Encoded]) -> int:
+    """Tokens of the row that a group of sequences with one prompt makes."""
+    return len(sequences[group[0]].prompt) + sum(len(sequences[i].response) for i in group)

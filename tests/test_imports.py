@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # A name stands for the module and for everything inside it; `minirm` is what the package exports.
 LAYERS = (
     "notices tokens conversations encoding pairs batches forward logprobs losses metrics "
-    "distributed progress baselines",
+    "distributed progress baselines plurals",
     "models",
     "reward_model",
     "rewards",

@@ -35,7 +35,9 @@ from minirm.commands.opening import (
 from minirm.commands.shared import (
     BadCall,
     HelpFormatter,
+    above_chance,
     add_data_arguments,
+    add_format_argument,
     count,
     read_pairs,
     told_in_one_line,
@@ -46,6 +48,7 @@ from minirm.distributed import processes, say
 from minirm.encoding import TextFormat
 from minirm.models.bases import load_base
 from minirm.pairs import PreferencePair, encode_pairs, placed
+from minirm.plurals import counted
 from minirm.reward_model import RewardModel
 from minirm.rewards import ImplicitRM
 
@@ -63,7 +66,37 @@ def add(commands: argparse._SubParsersAction) -> None:
         formatter_class=HelpFormatter,
     )
     add_model_arguments(evaluate, several=True)
+    _add_data_arguments(evaluate)
+    evaluate.add_argument("--by", metavar="COLUMN", help="also for each value of this column")
+    evaluate.add_argument(
+        "--batch-size", type=count, default=64, metavar="N", help="most responses scored together"
+    )
+    evaluate.add_argument(
+        "--likelihood",
+        metavar="NAME_OR_FOLDER",
+        help="a language model, such as the one that MODEL was made from, whose ln pi stands among "
+        "the baselines; the reference of an implicit reward always does, and costs nothing more",
+    )
+    evaluate.add_argument(
+        "--ceiling",
+        type=above_chance,
+        metavar="SHARE",
+        help="the accuracy at which the noise of the labels ends any model's, such as how often "
+        "people agree with them; it stands in the table as given",
+    )
+    evaluate.add_argument(
+        "--keep", type=Path, metavar="FILE", help="keep rewards in FILE as they come"
+    )
+    evaluate.add_argument(
+        "--resume", action="store_true", help="go on with what --keep FILE holds after a stop"
+    )
+    evaluate.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    evaluate.set_defaults(run=run)
+
+
+def _add_data_arguments(evaluate: argparse.ArgumentParser) -> None:
     data = add_data_arguments(evaluate)
+    add_format_argument(data)
     data.add_argument(
         "--train",
         metavar="FILE_OR_NAME",
@@ -80,30 +113,12 @@ def add(commands: argparse._SubParsersAction) -> None:
         metavar="COLUMN",
         help="rows that share its value are versions of one item: one unit in the intervals",
     )
-    evaluate.add_argument("--by", metavar="COLUMN", help="also for each value of this column")
-    evaluate.add_argument(
-        "--batch-size", type=count, default=64, metavar="N", help="responses scored together"
-    )
-    evaluate.add_argument(
-        "--likelihood",
-        metavar="NAME_OR_FOLDER",
-        help="a language model, such as the one that MODEL was made from, whose ln pi stands among "
-        "the baselines; the reference of an implicit reward always does, and costs nothing more",
-    )
-    evaluate.add_argument(
-        "--keep", type=Path, metavar="FILE", help="keep rewards in FILE as they come"
-    )
-    evaluate.add_argument(
-        "--resume", action="store_true", help="go on with what --keep FILE holds after a stop"
-    )
-    evaluate.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    evaluate.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
     if len(options.model) > 2:
         raise BadCall(f"one model is evaluated, or two are compared; got {len(options.model)}")
-    loaded = read_pairs(options.data, options)
+    loaded = read_pairs(options.data, options, format=options.format)
     benchmark = check_one_format(options.data, loaded.formats)
     check_columns(loaded, options)
     keep = _keep(options)
@@ -131,6 +146,7 @@ def run(options: argparse.Namespace) -> None:
     for one in found:
         scored = _scored(one.name, one.rewards, kept)
         head = {"model": one.name, "data": options.data, "format": " and ".join(loaded.formats)}
+        head |= {} if options.ceiling is None else {"ceiling": options.ceiling}
         head |= {**leak, **one.said, "bad_rows": one.said["bad_rows"] + bad}
         reports.append((scored, head | reported(scored, cheap, sample)))
     report = reports[0][1]
@@ -207,8 +223,8 @@ def _rewards(
     if dropped.bad:
         reader = "the model" if name in options.model else name
         print(
-            f"{options.data}: left out {len(dropped.bad)} of {len(pairs)} pairs that {reader} "
-            f"cannot read; the first: {dropped.bad[0]}",
+            f"{options.data}: left out {len(dropped.bad)} of {counted(len(pairs), 'pair')} that "
+            f"{reader} cannot read; the first: {dropped.bad[0]}",
             file=sys.stderr,
         )
     rewards, reference = side_rewards(model, encoded, batch_size=options.batch_size, keep=keep)

@@ -16,6 +16,7 @@ from minirm.data.near import has_near
 from minirm.data.preferences import Loaded
 from minirm.metrics.intervals import linked
 from minirm.pairs import PreferencePair
+from minirm.plurals import counted
 
 
 def training_pairs(options: argparse.Namespace) -> list[PreferencePair]:
@@ -94,7 +95,8 @@ def agreeing(loaded: Loaded, options: argparse.Namespace) -> list[int]:
     out = {i for clash in clashes for i in clash}
     if out:
         print(
-            f"{options.data}: left out {len(out)} pairs whose labels contradict each other",
+            f"{options.data}: left out {counted(len(out), 'pair')} whose labels contradict each "
+            "other",
             file=sys.stderr,
         )
     return [i for i in range(len(loaded.pairs)) if i not in out]

@@ -7,9 +7,14 @@ from typing import Any
 
 from minirm.commands.shared import table
 from minirm.metrics.benchmarks import STYLES
+from minirm.plurals import counted
 
 REACHED = "*"
 """Marks a figure that one of the baselines reaches."""
+
+
+CEILING = "ceiling (given)"
+"""The line of what --ceiling says."""
 
 
 def text_of(report: Mapping[str, Any]) -> str:
@@ -36,6 +41,8 @@ def _accuracies(models: Sequence[Mapping[str, Any]]) -> str:
         name = "" if len(models) == 1 else f"{model['model']}: "
         for group, found in {"all": model, **model.get("by", {})}.items():
             body.append([f"{name}{group}", *_cells(found, baselines)])
+    if "ceiling" in models[0]:
+        body.append([CEILING, "", f"{models[0]['ceiling']:.4f}", *[""] * (len(baselines) + 5)])
     return table([[*head, "margin", "normalised", "ECE", "Brier"], *body])
 
 
@@ -132,23 +139,27 @@ def _remarks(models: Sequence[Mapping[str, Any]], *, reached: bool) -> list[str]
     lines = []
     if reached:
         lines.append(f"{REACHED} one of the baselines beside it reaches as much")
+    pairs = counted(first["pairs"], "pair")
+    about = f"{pairs} on {counted(first['prompts'], 'prompt')}"
     if first["units"] < first["prompts"]:
         lines.append(
-            f"{first['pairs']} pairs on {first['prompts']} prompts, of {first['units']} items: the "
-            "intervals count an item, in all its versions, as one unit"
+            f"{about}, of {counted(first['units'], 'item')}: the intervals count an item, in all "
+            "its versions, as one unit"
         )
     elif first["prompts"] < first["pairs"]:
-        lines.append(
-            f"{first['pairs']} pairs on {first['prompts']} prompts: the intervals count a prompt "
-            "as one unit"
-        )
+        lines.append(f"{about}: the intervals count a prompt as one unit")
     for name, read in first.get("baseline_pairs", {}).items():
         lines.append(
-            f"{name} is measured on the {read} of {first['pairs']} pairs that its model can read, "
+            f"{name} is measured on the {read} of {pairs} that its model can read, "
             "and marks no figure of more"
         )
     for model in models:
         name = "" if len(models) == 1 else f"{model['model']}: "
+        if model["accuracy"] > model.get("ceiling", 1.0):
+            lines.append(
+                f"{name}the accuracy lies above the ceiling given: it was known some other way "
+                "(a leak?), or the labels are less noisy than that"
+            )
         if model["overlong"]:
             lines.append(f"{name}left out as too long for the model's context: {model['overlong']}")
         own = model.get("benchmark", {})
@@ -158,7 +169,6 @@ def _remarks(models: Sequence[Mapping[str, Any]], *, reached: bool) -> list[str]
                 f"{own['left_out']}"
             )
         if own.get("ties"):
-            lines.append(
-                f"{name}{own['ties']} comparisons are ties, which RM-Bench counts as wrong"
-            )
+            tied = counted(own["ties"], "comparison is a tie", "comparisons are ties")
+            lines.append(f"{name}{tied}, which RM-Bench counts as wrong")
     return lines

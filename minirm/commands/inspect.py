@@ -14,10 +14,11 @@ from minirm.commands.shared import (
     BadCall,
     HelpFormatter,
     add_column_arguments,
+    add_format_argument,
     count,
     positive,
 )
-from minirm.distributed import say
+from minirm.distributed import processes, say
 from minirm.pages import data_page, model_page
 from minirm.pages.sheet import SIGNED
 
@@ -34,7 +35,7 @@ minirm inspect MODEL --data FILE  what a reward model reads: wordings, openings,
 With --data the first word is a model, as it is for `evaluate` and `score`; without, it is data. A
 model is asked for rewards of rewritten answers too, on items drawn at random (--max-items); answers
 that occur several times are scored once. Rows that make no pair, or one too long for the model, are
-left out and counted."""
+left out and counted. It runs in one process (`evaluate` shares its answers among several)."""
 WORDINGS = """\
 wordings:
   Rows that say the same in other words give a meaning share of real rewrites. All rows with one
@@ -69,6 +70,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     )
     add_("--limit", type=count, metavar="N", help="read at most N rows of each")
     add_column_arguments(inspect)
+    add_format_argument(inspect)
     add_(
         "--json",
         nargs="?",
@@ -126,7 +128,7 @@ def _add_model_arguments(inspect: argparse.ArgumentParser) -> None:
         "--batch-size",
         type=count,
         metavar="N",
-        help=f"responses scored together (default: {DEFAULTS['batch_size']})",
+        help=f"most responses scored together (default: {DEFAULTS['batch_size']})",
     )
     add_(
         "--reference",
@@ -137,6 +139,11 @@ def _add_model_arguments(inspect: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
+    if (several := processes().num_processes) > 1:
+        raise BadCall(
+            f"inspect is for one process: each of {several} would do all of it, and write to the "
+            "same files; start it without torchrun"
+        )
     _check_call(options)
     _check_outputs(options)
     if options.data:

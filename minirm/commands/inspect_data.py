@@ -29,7 +29,8 @@ from minirm.models.saving import SETTINGS
 def look_at_data(options: argparse.Namespace) -> dict[str, Any]:
     """What ``minirm inspect DATA`` reports, as JSON has it."""
     reader = _reader(options)
-    sets = {name: _read(name, options.split, options) for name in dict.fromkeys(options.what)}
+    names, said = dict.fromkeys(options.what), options.format  # the training sets' own is not said
+    sets = {name: _read(name, options.split, options, format=said) for name in names}
     training = _training_sets(sets, options) or sets
     return {
         "files": {name: _looked_at(loaded, reader) for name, loaded in sets.items()},
@@ -51,12 +52,15 @@ def _training_sets(sets: Mapping[str, Loaded], options: argparse.Namespace) -> d
     return found
 
 
-def _read(name: str, split: str, options: argparse.Namespace) -> Loaded:
+def _read(
+    name: str, split: str, options: argparse.Namespace, *, format: str | None = None
+) -> Loaded:
     return load_preferences(
         name,
         split=split,
         config=options.data_config,
         columns=options.columns,
+        format=format,
         bad_rows="drop",
         limit=options.limit,
     )

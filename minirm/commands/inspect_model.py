@@ -60,6 +60,7 @@ def _read(name: str, options: argparse.Namespace) -> Loaded:
         split=options.split,
         config=options.data_config,
         columns=options.columns,
+        format=options.format,
         bad_rows="drop",
         limit=options.limit,
     )

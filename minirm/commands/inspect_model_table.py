@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from minirm.commands.shared import table
+from minirm.plurals import counted
 from minirm.reading.findings import Finding, findings, left_out
 
 Report = Mapping[str, Any]
@@ -48,7 +49,9 @@ def _sentence(finding: Finding) -> str:
 
 def _head(report: Report) -> Iterator[str]:
     taken = report["taken"]
-    drawn = "all" if taken["items"] == report["items"] else f"{taken['items']} of {report['items']}"
+    drawn = f"{taken['items']} of {report['items']} items, drawn at random (--max-items)"
+    if taken["items"] == report["items"]:
+        drawn = "all items" if taken["items"] > 1 else "1 item"
     kind = report["reward"]
     about = (
         f"{report['model']}: {'a' if kind == 'generative' else 'an'} {kind} reward, looked at on "
@@ -56,8 +59,8 @@ def _head(report: Report) -> Iterator[str]:
     about += f"{', '.join(report['data'])} (read as {report['format']})"
     yield textwrap.fill(about, WIDTH, subsequent_indent="  ", break_long_words=False)
     yield (
-        f"  {drawn} items{'' if drawn == 'all' else ', drawn at random (--max-items)'}, "
-        f"{taken['pairs']} pairs; {report['scored']} distinct answers scored"
+        f"  {drawn}, {counted(taken['pairs'], 'pair')}; "
+        f"{counted(report['scored'], 'distinct answer')} scored"
     )
     if out := left_out(report):
         yield f"  left out: {', '.join(out)}"

@@ -8,6 +8,7 @@ from typing import Any
 from minirm.commands.shared import table
 from minirm.data.files import short_names
 from minirm.data.inspection import LEAK
+from minirm.plurals import counted
 
 
 def text_of(report: Mapping[str, Any]) -> str:
@@ -24,17 +25,20 @@ def text_of(report: Mapping[str, Any]) -> str:
 
 def _file(name: str, found: Mapping[str, Any]) -> Iterator[str]:
     repeats, lengths = found["repeats"], found["lengths"]
-    yield f"{name}: {_n(found['rows'], 'row')}, read as {found['format']}"
-    yield _line("pairs", f"{found['pairs']} on {_n(repeats['prompts'], 'prompt')}, at most "
+    yield f"{name}: {counted(found['rows'], 'row')}, read as {found['format']}"
+    yield _line("pairs", f"{found['pairs']} on {counted(repeats['prompts'], 'prompt')}, at most "
                 f"{repeats['most']} on one")  # fmt: skip
     if found["left_out"] or found["blank"]:
-        out = [f"{_n(n, 'row')} with {why}" for why, n in found["left_out"].items()]
-        out += [f"{_n(found['blank'], 'text')} of nothing but blanks"] if found["blank"] else []
+        out = [f"{counted(n, 'row')} with {why}" for why, n in found["left_out"].items()]
+        out += (
+            [f"{counted(found['blank'], 'text')} of nothing but blanks"] if found["blank"] else []
+        )
         yield _line("unusable", ", ".join(out))
-    yield _line("repeats", f"{_n(repeats['pairs'], 'pair')} again, {repeats['opposed']} the other "
-                f"way round, {_n(repeats['both'], 'answer')} chosen and rejected")  # fmt: skip
-    yield _line("nearly the same", f"{_n(repeats['alike'], 'pair')} of answers, "
-                f"{_n(found['near_prompts'], 'prompt')}")  # fmt: skip
+    both = counted(repeats["both"], "answer")
+    yield _line("repeats", f"{counted(repeats['pairs'], 'pair')} again, {repeats['opposed']} the "
+                f"other way round, {both} chosen and rejected")  # fmt: skip
+    yield _line("nearly the same", f"{counted(repeats['alike'], 'pair')} of answers, "
+                f"{counted(found['near_prompts'], 'prompt')}")  # fmt: skip
     yield _line("length", f"prompts {lengths['prompt']:.0f}, chosen {lengths['chosen']:.0f}, "
                 f"rejected {lengths['rejected']:.0f} words and marks")  # fmt: skip
     yield _line(
@@ -57,10 +61,6 @@ def _line(name: str, said: str) -> str:
     return f"  {name:17}{said}"
 
 
-def _n(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
-
-
 def _languages(found: Mapping[str, Any]) -> Iterator[str]:
     mixes = {
         side: ", ".join(f"{language} {n}" for language, n in mix.items())
@@ -71,7 +71,7 @@ def _languages(found: Mapping[str, Any]) -> Iterator[str]:
     else:
         yield _line("language", "; ".join(f"{side}: {mix}" for side, mix in mixes.items()))
     if found["two_languages"]:
-        yield _line("", f"{_n(found['two_languages'], 'pair')} with answers in two languages")
+        yield _line("", f"{counted(found['two_languages'], 'pair')} with answers in two languages")
 
 
 def _tokens(tokens: Mapping[str, Any]) -> Iterator[str]:
@@ -80,12 +80,14 @@ def _tokens(tokens: Mapping[str, Any]) -> Iterator[str]:
     over = [f"{n} over {limit}{' (the model)' * (limit == tokens['context'])}"
             for limit, n in tokens["over"].items()]  # fmt: skip
     yield _line("cut by a context", ", ".join(over))
-    changed = [f"{_n(tokens['changed'], 'answer')} that the tokens do not give back"]
+    changed = [f"{counted(tokens['changed'], 'answer')} that the tokens do not give back"]
     changed += [f"{name} left out of {n}" for name, n in tokens["left_out"].items()]
     yield _line("changed", ", ".join(changed))
     if tokens["unreadable"]:
         first = tokens["unreadable"][0]
-        yield _line("unreadable", f"{_n(len(tokens['unreadable']), 'pair')}; the first: {first}")
+        yield _line(
+            "unreadable", f"{counted(len(tokens['unreadable']), 'pair')}; the first: {first}"
+        )
 
 
 def _shared(found: list[Mapping[str, Any]]) -> Iterator[str]:

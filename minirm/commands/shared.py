@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from minirm import ExplicitRM, GenerativeRM, ImplicitRM, PreferencePair, load_base
+from minirm.data.benchmarks import FORMATS, PLAIN
 from minirm.data.preferences import Loaded, glued_strings, load_preferences
 from minirm.reward_model import RewardModel
 
@@ -110,19 +111,36 @@ def add_column_arguments(group: Any) -> None:
     )
 
 
-def read_pairs(source: str, options: argparse.Namespace, split: str | None = None) -> Loaded:
+def add_format_argument(group: Any) -> None:
+    """What the rows of the data are, where their columns say something else."""
+    group.add_argument(
+        "--format",
+        choices=FORMATS,
+        help=f"what the data is, where its columns say something else: {PLAIN} is no benchmark",
+    )
+
+
+def read_pairs(
+    source: str,
+    options: argparse.Namespace,
+    split: str | None = None,
+    *,
+    format: str | None = None,
+) -> Loaded:
     """Pairs and what else was found, as ``add_data_arguments`` was answered.
 
     Args:
         source: a file, or the name of a dataset on the hub.
         options: the parsed arguments.
         split: of a dataset on the hub; None for the one that the arguments name.
+        format: what its rows are (``add_format_argument``); None: as their columns say.
     """
     return load_preferences(
         source,
         split=split or options.split,
         config=options.data_config,
         columns=options.columns,
+        format=format,
         bad_rows=options.bad_rows,
         limit=options.limit,
     )
@@ -164,6 +182,14 @@ def positive(text: str) -> float:
     value = float(text)
     if not 0 < value < math.inf:
         raise argparse.ArgumentTypeError(f"must be positive and finite, got {text}")
+    return value
+
+
+def above_chance(text: str) -> float:
+    """A share of pairs from one half, which a coin has, to 1."""
+    value = float(text)
+    if not 0.5 < value <= 1:
+        raise argparse.ArgumentTypeError(f"must be a share above 0.5 and at most 1, got {text}")
     return value
 
 

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from minirm.data.files import Row
 from minirm.data.messages import shown
 from minirm.metrics.benchmarks import REWARDBENCH_WEIGHTS
+from minirm.plurals import counted
 
 REWARDBENCH = "RewardBench"
 M_REWARDBENCH = "M-RewardBench"
@@ -23,6 +25,23 @@ ULTRAFEEDBACK = "UltraFeedback binarized"
 
 SCORED = (REWARDBENCH, M_REWARDBENCH, REWARDBENCH_2, RM_BENCH, JUDGEBENCH)
 """Those with figures of their own beside the accuracy."""
+
+PLAIN = "plain"
+"""Names no benchmark: rows are read as anybody's pairs, whatever their other columns hold."""
+
+FORMATS: Mapping[str, str | None] = MappingProxyType(
+    {
+        PLAIN: None,
+        "rewardbench": REWARDBENCH,
+        "m-rewardbench": M_REWARDBENCH,
+        "rewardbench-2": REWARDBENCH_2,
+        "rm-bench": RM_BENCH,
+        "judgebench": JUDGEBENCH,
+        "llmbar": LLMBAR,
+        "ultrafeedback": ULTRAFEEDBACK,
+    }
+)
+"""What a user may say that a file is (``--format``)."""
 
 _STYLES = 3
 _JUDGED = re.compile(r"\s*A\s*([<>])\s*B\s*|\s*B\s*([<>])\s*A\s*")
@@ -51,6 +70,43 @@ def benchmark(row: Row) -> str | None:
     if {"response_A", "response_B"} <= columns:
         return JUDGEBENCH
     return LLMBAR if {"output_1", "output_2"} <= columns else None
+
+
+def said_to_be(name: str | None, row: Row) -> str | None:
+    """Which benchmark a row is, where somebody says what its file is.
+
+    Args:
+        name: one of ``FORMATS``; None where nothing is said.
+        row: its columns.
+
+    Raises:
+        ValueError: there is no such format, or the row is not of it.
+
+    >>> row = {"prompt": "Hi?", "chosen": "Hello.", "rejected": "No.", "subset": "math-prm"}
+    >>> said_to_be(None, row), said_to_be("plain", row)
+    ('RewardBench', None)
+    """
+    check_format(name)
+    if name is None:
+        return benchmark(row)
+    wanted = FORMATS[name]
+    if wanted is not None and benchmark(row) != wanted:
+        raise ValueError(f"this is no row of {wanted}, as format {name!r} says; it has {_has(row)}")
+    return wanted
+
+
+def check_format(name: str | None) -> None:
+    """A ValueError where ``name`` is none of ``FORMATS``; None is fine."""
+    if name not in (None, *FORMATS):
+        raise ValueError(f"there is no format {name!r}; there are {', '.join(FORMATS)}")
+
+
+def _has(row: Row) -> str:
+    """The columns of a row, with what stands in those that tell RewardBench's subsets."""
+    return ", ".join(
+        f"{name} {shown(row[name])}" if name in ("subset", "source") else name
+        for name in sorted(row)
+    )
 
 
 def _of_pairs(row: Row) -> str | None:
@@ -188,12 +244,18 @@ def check_one_format(source: str, formats: Mapping[str, Any]) -> str | None:
         formats: what its rows were read as.
 
     Raises:
-        ValueError: rows of a benchmark stand among others.
+        ValueError: rows of a benchmark stand among others, and nobody said what the file is.
     """
     known = [name for name in formats if name in (*SCORED, LLMBAR, ULTRAFEEDBACK)]
     if known and len(formats) > 1:
-        rows = "; ".join(f"{name} ({formats[name]} rows)" for name in formats)
+        rows = "; ".join(f"{name} ({counted(formats[name], 'row')})" for name in formats)
         raise ValueError(
-            f"{source} mixes formats, so that no figure would be one benchmark's: {shown(rows)}"
+            f"{source} mixes formats, so that no figure would be one benchmark's: {rows}. Say what "
+            f"it is: --format {PLAIN} reads all of it as plain pairs, and --format "
+            f"{_called(known[0])} --bad-rows drop the rows of {known[0]} alone"
         )
     return known[0] if known else None
+
+
+def _called(benchmark: str) -> str:
+    return next(name for name, known in FORMATS.items() if known == benchmark)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import permutations, product
 from typing import Any
 
-from minirm.data.benchmarks import as_pair, benchmark
+from minirm.data.benchmarks import as_pair, said_to_be
 from minirm.data.files import Row
 from minirm.data.messages import (
     as_text,
@@ -67,7 +67,11 @@ class Reading:
 
 
 def read_row(
-    row: Row, columns: Mapping[str, str] | None = None, *, origin: str | None = None
+    row: Row,
+    columns: Mapping[str, str] | None = None,
+    *,
+    origin: str | None = None,
+    format: str | None = None,
 ) -> Reading:
     """The preference pairs of one row.
 
@@ -80,10 +84,12 @@ def read_row(
         columns: of the names in ``FIELDS``, those that are called otherwise. ``margin``, and
             ``system`` in other formats than ShareGPT's, are used only where named here.
         origin: where the row comes from; its pairs repeat it.
+        format: "plain", to look for no benchmark, or the one that the row is
+            (``minirm.data.benchmarks.FORMATS``); None: as its columns say.
 
     Raises:
         TypeError, ValueError: a column is missing or empty, the two responses are the same, or
-            it cannot be told what the prompt is.
+            it cannot be told what the prompt is, or it is not of that format.
 
     >>> answers = ["Four.", "4", "Five."]
     >>> reading = read_row({"prompt": "2 + 2? ", "responses": answers, "ranks": [1, 1, 2]})
@@ -92,7 +98,8 @@ def read_row(
     """
     columns = checked_columns(columns)
     # Whoever names the columns of the texts says what the row is.
-    name = None if {"prompt", "responses", *_SIDES} & columns.keys() else benchmark(row)
+    named = format is None and {"prompt", "responses", *_SIDES} & columns.keys()
+    name = None if named else said_to_be(format, row)
     row = as_pair(name, row) if name else row
     kind = _recognised(row, columns)
     prompt, ties = _cell(row, "prompt", columns), 0

@@ -14,9 +14,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
+from minirm.data.benchmarks import check_format
 from minirm.data.files import Row, read_rows
 from minirm.data.formats import CONVERSATIONS, SHAREGPT, STRINGS, checked_columns, read_row
 from minirm.pairs import PreferencePair, placed
+from minirm.plurals import counted
 
 SHOWN = 10
 """So many of the rows left out are named in one line."""
@@ -52,21 +54,25 @@ class Loaded:
         """
         lines = [self._read_as()] if set(self.formats) - {STRINGS, CONVERSATIONS} else []
         if self.ties:
-            lines.append(f"left out {self.ties} couples of answers that are ranked or worded alike")
+            couples = counted(self.ties, "couple")
+            lines.append(f"left out {couples} of answers that are ranked or worded alike")
         if self.dropped:
             lines.append(self._left_out())
         return [f"{self.source}: {line}" for line in [*lines, *self.unused]]
 
     def _read_as(self) -> str:
         alone = len(self.formats) == 1
-        kinds = [kind if alone else f"{kind} ({n} rows)" for kind, n in self.formats.items()]
+        kinds = [
+            kind if alone else f"{kind} ({counted(n, 'row')})" for kind, n in self.formats.items()
+        ]
         return "read as " + "; ".join(kinds)
 
     def _left_out(self) -> str:
         places = [place.removeprefix(f"{self.source}, ") for place in self.dropped]
         more = ", ..." if len(places) > SHOWN else ""
+        rows = counted(len(places) + sum(self.formats.values()), "row")
         return (
-            f"left out {len(places)} of {len(places) + sum(self.formats.values())} rows: "
+            f"left out {len(places)} of {rows}: "
             f"{', '.join(places[:SHOWN])}{more}; the first: {next(iter(self.dropped.values()))}"
         )
 
@@ -77,6 +83,7 @@ def load_preferences(
     split: str = "train",
     config: str | None = None,
     columns: Mapping[str, str] | None = None,
+    format: str | None = None,
     bad_rows: Literal["error", "drop"] = "error",
     limit: int | None = None,
 ) -> Loaded:
@@ -92,6 +99,8 @@ def load_preferences(
         config: which part of a dataset on the hub that has several.
         columns: what the columns are called where it is not as usual, such as
             ``{"prompt": "question"}``; ``{"margin": COLUMN}`` has a margin used.
+        format: what the rows are, where their columns say something else: "plain" (no benchmark)
+            or a benchmark (``minirm.data.benchmarks.FORMATS``).
         bad_rows: "error", or "drop" to leave out and count rows that make no pair.
         limit: read at most so many rows.
 
@@ -111,6 +120,7 @@ def load_preferences(
     """
     if bad_rows not in ("error", "drop"):
         raise ValueError(f'bad_rows must be "error" or "drop", got {bad_rows!r}')
+    check_format(format)
     columns = checked_columns(columns)
     pairs: list[PreferencePair] = []
     rows: list[Row] = []
@@ -123,7 +133,7 @@ def load_preferences(
             if isinstance(row, ValueError):
                 raise row
             seen |= row.keys()
-            reading = read_row(row, columns, origin=place)
+            reading = read_row(row, columns, origin=place, format=format)
         except (TypeError, ValueError) as error:
             if bad_rows == "error":
                 raise placed(error, place) from error

@@ -8,6 +8,8 @@ from collections.abc import Callable, Hashable, Sequence
 import numpy as np
 from scipy.special import stdtrit
 
+from minirm.metrics.intervals import FEW
+
 
 def summed(values: np.ndarray, units: Sequence[Hashable]) -> np.ndarray:
     """The sums of cases by unit: [G, K] from [B, K].
@@ -37,8 +39,9 @@ def jackknife_interval(
         within: the least and the greatest value that the statistic can have.
 
     Returns:
-        the lower and the upper end; None of fewer than three units, or where the statistic is
-        undefined without one of them.
+        the lower and the upper end; None of fewer than three units, where the statistic is
+        undefined without one of them, or of fewer than ``intervals.FEW`` that all agree, which
+        say nothing of how far others may lie.
 
     >>> mean = lambda sums: sums[:, 0] / sums[:, 1]
     >>> ends = jackknife_interval(np.array([[1.0, 1], [2, 1], [3, 1], [4, 1]]), mean)
@@ -52,6 +55,8 @@ def jackknife_interval(
     with np.errstate(invalid="ignore", divide="ignore"):
         value, without = statistic(total)[0], statistic(total - sums)
     if not (np.isfinite(value) and np.isfinite(without).all()):
+        return None
+    if n < FEW and np.allclose(without, value, rtol=1e-12, atol=1e-12):
         return None
     error = math.sqrt((n - 1) / n * float(((without - without.mean()) ** 2).sum()))
     half = float(stdtrit(n - 1, 0.5 + confidence / 2)) * error

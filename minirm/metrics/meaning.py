@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from minirm.metrics.intervals import drawn_interval
 from minirm.metrics.ranking import to_array
 
 RESAMPLES = 2000
@@ -36,7 +37,8 @@ class MeaningShare:
         interaction: the rest.
         gap: mean reward of the right phrases minus that of the wrong ones, in units of reward.
         right: share of prompts whose own gap is positive, a tie counting one half.
-        interval: 95 % of ``meaning``, prompts drawn again with replacement.
+        interval: 95 % of ``meaning``, prompts drawn again with replacement
+            (``intervals.drawn_interval``).
         prompts: how many were used.
         missing: cells without a reward, and the rest of their rows, which were left out.
         noise: what independent noise, with no structure at all, gives ``meaning`` on average.
@@ -100,7 +102,7 @@ def meaning_share(rewards: Any, right: Sequence[bool], *, seed: int = 0) -> Mean
         interaction=interaction,
         gap=float(gap.mean()),
         right=float(np.mean((gap > 0) + 0.5 * (gap == 0))),
-        interval=_resampled(squares, seed),
+        interval=drawn_interval(meaning, _resampled(squares, seed), len(squares)),
         prompts=len(parts),
         missing=int(grid.size - sum(sizes)),
         noise=float(np.mean([1 / (size - 1) for size in sizes])),
@@ -151,9 +153,9 @@ def _split(cells: np.ndarray, says: np.ndarray) -> np.ndarray:
     return np.array([(part**2).mean() for part in (meaning, by_phrase - meaning, by_opening, rest)])
 
 
-def _resampled(squares: np.ndarray, seed: int) -> tuple[float, float]:
+def _resampled(squares: np.ndarray, seed: int) -> np.ndarray:
+    """The share of meaning where prompts are drawn again: [R]."""
     draws = np.random.default_rng(seed).integers(0, len(squares), (RESAMPLES, len(squares)))
     sums = squares[draws].sum(1)  # [R, 4]
     totals = sums.sum(1)
-    low, high = np.quantile(sums[totals > 0, 0] / totals[totals > 0], (0.025, 0.975))
-    return float(low), float(high)
+    return sums[totals > 0, 0] / totals[totals > 0]

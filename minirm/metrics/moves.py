@@ -25,7 +25,7 @@ class Moved:
             becomes a tie, or was one, counts one half.
         flips_interval: 95 % of it.
         change: mean size of an answer's change of reward, over the spread of the rewards.
-        change_interval: 95 % of it; None of fewer than three units.
+        change_interval: 95 % of it; None of fewer than three units, or few that all agree.
         shift: the same with its sign: above 0 where the rewrite raises rewards.
         shift_interval: 95 % of it.
         before: accuracy on the same pairs as they were.

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from minirm.metrics.intervals import drawn_interval
 from minirm.metrics.lengths import within
 from minirm.metrics.ranking import to_array
 
@@ -36,7 +37,7 @@ class WordingShare:
         wording: share of the wording, beyond its length.
         rest: what is left.
         intervals: 95 % of each part by its name, prompts drawn again with replacement and the
-            slope fitted anew.
+            slope fitted anew (``intervals.drawn_interval``).
         prompts: how many were used.
     """
 
@@ -86,10 +87,14 @@ def wording_share(rewards: Any, lengths: Any = None, *, seed: int = 0) -> Wordin
         raise ValueError("all rewards of a prompt are equal: there is no variance to split")
     draws = np.random.default_rng(seed).integers(0, sums.shape[2], (RESAMPLES, sums.shape[2]))
     drawn = _shares(sums[:, :, draws].sum(-1))
-    low, high = np.nanquantile(drawn, (0.025, 0.975), axis=1)
-    intervals = {name: (float(low[i]), float(high[i])) for i, name in enumerate(PARTS)}
     found = dict(zip(PARTS, _shares(sums.sum(-1)[:, :, None])[:, 0].tolist(), strict=True))
-    return WordingShare(**found, intervals=intervals, prompts=int(whole.sum()))
+    prompts = int(whole.sum())
+    intervals = {
+        name: drawn_interval(found[name], drawn[i], prompts) for i, name in enumerate(PARTS)
+    }
+    if lengths is None:
+        intervals["length"] = (0.0, 0.0)  # not found to be, but by definition
+    return WordingShare(**found, intervals=intervals, prompts=prompts)
 
 
 def _parts(grid: np.ndarray) -> np.ndarray:

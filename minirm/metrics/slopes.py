@@ -22,7 +22,7 @@ class Follows:
     Attributes:
         correlation: of the two answers' difference in reward with their difference in the count,
             in [-1, 1]; 0 where one of them never differs.
-        interval: 95 % of it; None of fewer than three units.
+        interval: 95 % of it; None of fewer than three units, or few that all agree.
         beyond: the same once what goes with ``other`` (length, say) is taken out of both; None
             where nothing was.
         beyond_interval: 95 % of it.

@@ -11,6 +11,7 @@ from minirm.data.inspection import LEAK
 from minirm.pages import pictures
 from minirm.pages.pictures import Dot
 from minirm.pages.sheet import cells, figure, heading, paragraph, sentences, sheet
+from minirm.plurals import counted
 from minirm.reading.findings import percent
 
 Report = Mapping[str, Any]
@@ -41,8 +42,9 @@ def _file(name: str, short: str, found: Report) -> Iterator[str]:
     repeats = found["repeats"]
     yield heading(2, short)
     yield paragraph(
-        f"{name}: {found['rows']} rows, read as {found['format']}; {found['pairs']} pairs on "
-        f"{repeats['prompts']} prompts, at most {repeats['most']} on one.",
+        f"{name}: {counted(found['rows'], 'row')}, read as {found['format']}; "
+        f"{counted(found['pairs'], 'pair')} on {counted(repeats['prompts'], 'prompt')}, at most "
+        f"{repeats['most']} on one.",
         about=True,
     )
     yield sentences(_found(found))
@@ -127,9 +129,10 @@ def _tokens(tokens: Report) -> Iterator[str]:
     over = {limit: n for limit, n in tokens["over"].items() if n}
     title = "No pair is cut by a context" if not over else "What a context would cut"
     yield heading(3, title)
+    changed = counted(tokens["changed"], "answer does not come", "answers do not come")
     yield paragraph(
         f"Prompt and answer have {tokens['median']:.0f} tokens in the middle and at most "
-        f"{tokens['longest']}; {tokens['changed']} answers do not come back from their tokens."
+        f"{tokens['longest']}; {changed} back from their tokens."
     )
     rows = [["context", "pairs over it"]]
     rows += [[f"{limit}{' (the model)' * (limit == tokens['context'])}", str(n)]

@@ -8,6 +8,7 @@ from typing import Any
 from minirm.pages import pictures
 from minirm.pages.pictures import Dot
 from minirm.pages.sheet import figure, heading, paragraph, safe, sentences, sheet
+from minirm.plurals import counted
 from minirm.reading.findings import findings, left_out, percent
 
 Report = Mapping[str, Any]
@@ -43,8 +44,9 @@ def _about(report: Report) -> str:
     taken, out = report["taken"], left_out(report)
     return (
         f"A reward model of the {report['reward']} kind, on {', '.join(report['data'])} "
-        f"(read as {report['format']}): {taken['items']} of {report['items']} items, "
-        f"{taken['pairs']} pairs, {report['scored']} distinct answers. "
+        f"(read as {report['format']}): {taken['items']} of "
+        f"{counted(report['items'], 'item')}, {counted(taken['pairs'], 'pair')}, "
+        f"{counted(report['scored'], 'distinct answer')}. "
         "Intervals are of 95 %, over items." + (f" Left out: {', '.join(out)}." if out else "")
     )
 
@@ -66,8 +68,8 @@ def _meaning(report: Report) -> Iterator[str]:
                 f"One bar: meaning has {percent(found['meaning'])} of the reward's variance, the "
                 f"wording {percent(found['wording'])}.",
             ),
-            f"{found['items']} items in {len(found['wordings'])} wordings. Noise would give the "
-            f"first part {percent(found['noise'])}.",
+            f"{counted(found['items'], 'item')} in {counted(len(found['wordings']), 'wording')}. "
+            f"Noise would give the first part {percent(found['noise'])}.",
         )
         yield figure(
             pictures.stack(
@@ -97,7 +99,10 @@ def _rewrites(rewrites: Report) -> Iterator[str]:
     yield figure(
         pictures.dots(flips, f"Share of rankings turned round, by rewrite; {worst} has the most."),
         "Share of rankings that turn round. The first four leave the content as it is.",
-        [f"{name}: {part['says']} ({part['pairs']} pairs)" for name, part in found.items()],
+        [
+            f"{name}: {part['says']} ({counted(part['pairs'], 'pair')})"
+            for name, part in found.items()
+        ],
     )
     most = max([1.0, *(part["change"] for part in found.values())])
     moves = [
@@ -212,7 +217,7 @@ def _apart(report: Report) -> Iterator[str]:
 
 def _cut(text: str) -> str:
     rest = len(text) - PROMPT
-    return text if rest <= 0 else f"{text[:PROMPT]} … (and {rest} more characters)"
+    return text if rest <= 0 else f"{text[:PROMPT]} … (and {counted(rest, 'more character')})"
 
 
 def _answer(side: str, found: Report, *, sums: bool) -> Iterator[str]:

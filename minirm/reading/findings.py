@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from minirm.plurals import counted
+
 Report = Mapping[str, Any]
 MUCH = 0.5
 """A correlation, or a share of rankings turned round, that is surely above it is warned of."""
@@ -56,13 +58,17 @@ def left_out(report: Report) -> list[str]:
         report: what ``minirm inspect MODEL --json`` prints.
     """
     counts = {
-        "rows that make no pair": report["left_out"],
-        "items that lack a wording": (report["given"] or {}).get("incomplete", 0),
-        "pairs over the model's context": report["overlong"],
-        "pairs that it cannot read": len(report["bad"]),
-        "rewritten answers that it cannot read": report["unreadable"],
+        ("row that makes no pair", "rows that make no pair"): report["left_out"],
+        ("item that lacks a wording", "items that lack a wording"): (report["given"] or {}).get(
+            "incomplete", 0
+        ),
+        ("pair over the model's context", "pairs over the model's context"): report["overlong"],
+        ("pair that it cannot read", "pairs that it cannot read"): len(report["bad"]),
+        ("rewritten answer that it cannot read", "rewritten answers that it cannot read"): report[
+            "unreadable"
+        ],
     }
-    return [f"{n} {what}" for what, n in counts.items() if n]
+    return [counted(n, *names) for names, n in counts.items() if n]
 
 
 def percent(value: float) -> str:
@@ -122,7 +128,7 @@ def _may_be_noise(found: Report) -> bool:
 def _held(found: Report) -> str:
     says = " That is not surely more than noise." * _may_be_noise(found)
     if found["interval"] is None:
-        says = f" Of {found['items']} item{'s' * (found['items'] > 1)} there is no interval."
+        says = f" Of {counted(found['items'], 'item')} there is no interval."
     return says + " The wording weighs more." * (found["wording"] > found["meaning"])
 
 
@@ -209,8 +215,8 @@ def _negated(report: Report) -> Iterator[Finding]:
     yield Finding(
         "negated",
         f"Couples with the same two answers, opposed labels, and one prompt within the other: "
-        f"{percent(both)}{between(ends)} of {found['couples']} are right both times (a coin: 25 %, "
-        f"a reward that does not read the prompt: none).",
+        f"of {counted(found['couples'], 'couple')} {percent(both)}{between(ends)} are right both "
+        f"times (a coin: 25 %, a reward that does not read the prompt: none).",
         warns=low,
     )
 

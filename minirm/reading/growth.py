@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 import torch
 
-from minirm.batches import Rows
+from minirm.batches import Rows, like_batches
 from minirm.encoding import Encoded
 from minirm.metrics.intervals import cluster_interval
 from minirm.metrics.jackknife import jackknife_interval, summed
@@ -51,8 +51,7 @@ def prefix_rewards(
     """
     if not has_beginnings(model):
         raise TypeError(f"{type(model).__name__} gives no reward to the beginning of an answer")
-    order = sorted(range(len(sequences)), key=lambda i: len(sequences[i]))
-    batches = [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
+    batches = list(like_batches(list(map(len, sequences)), [1] * len(sequences), batch_size))
     found: dict[int, np.ndarray] = {}
     for batch in progress_bar(batches, desc="token by token"):
         rows = model.rows([sequences[i] for i in batch])
@@ -123,7 +122,7 @@ class Drift:
         last: of the last.
         answers: how many answers reach there.
         mean: over the tokens in the range.
-        interval: 95 % of it; None of fewer than three units.
+        interval: 95 % of it; None of fewer than three units, or few that all agree.
     """
 
     first: int

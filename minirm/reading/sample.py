@@ -11,6 +11,7 @@ from typing import Any
 from minirm.data.inspection import same_prompt
 from minirm.metrics.intervals import linked
 from minirm.pairs import PreferencePair, encode_pairs
+from minirm.plurals import counted
 from minirm.reading.prompts import negated
 from minirm.reward_model import RewardModel
 
@@ -88,8 +89,8 @@ def draw(
     if not taken:
         why = f"; the first: {bad[0]}" if bad else ""
         raise ValueError(
-            f"none of the {len(pairs)} pairs can be read: {overlong} are longer than the model's "
-            f"context of {model.max_length} tokens, {len(bad)} are bad{why}"
+            f"none of {counted(len(pairs), 'pair')} can be read: longer than the model's context "
+            f"of {model.max_length} tokens {overlong}, bad {len(bad)}{why}"
         )
     places = sorted(taken)
     return Sample(places, [units[i] for i in places], len(members), overlong, tuple(bad))

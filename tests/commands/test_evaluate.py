@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from calling import ROWS, call, write_rows
+from calling import ROWS, call, status_of, write_rows
 from tiny import byte_tokenizer, llama3_tokenizer, qwen_tokenizer, tiny, tokenizer
 
 from minirm import ExplicitRM, GenerativeRM, ImplicitRM, accuracy, metrics
@@ -223,6 +223,37 @@ def test_baselines_stand_beside_and_mark_what_they_reach(here, capsys):
     assert last == "* one of the baselines beside it reaches as much"
 
 
+def test_a_ceiling_that_is_given_stands_in_the_table_as_given(here, capsys):
+    right = evaluated(capsys, "rm", "--data", "pairs.jsonl")
+    assert "ceiling" not in right
+    run = ("evaluate", "rm", "--data", "pairs.jsonl", "--by", "kind", "--ceiling")
+    assert evaluated(capsys, *run[1:], 0.94)["ceiling"] == 0.94
+    assert call(*run, 0.94) == 0
+    head, *lines = capsys.readouterr().out.splitlines()
+    (line,) = [line for line in lines if line.startswith("ceiling (given)")]
+    assert line.split()[2:] == ["0.9400"]
+    end = head.index("accuracy") + len("accuracy")
+    assert line[:end].endswith("0.9400")  # under the accuracies
+    assert call("evaluate", "rm", "rm", "--data", "pairs.jsonl", "--ceiling", 0.94) == 0
+    assert capsys.readouterr().out.count("ceiling (given)") == 1
+    for wrong in ("0.5", "94", "most"):
+        assert status_of([*run, wrong]) == 2
+        assert "--ceiling" in capsys.readouterr().err
+
+
+def test_more_than_the_labels_allow_is_said(here, capsys):
+    rows = [{"prompt": f"{i} ", "chosen": "yes", "rejected": "no"} for i in range(6)]
+    a, b = rewards(ExplicitRM.from_pretrained("rm"), rows[:1])
+    if a < b:
+        rows = [{**row, "chosen": row["rejected"], "rejected": row["chosen"]} for row in rows]
+    write_rows("pairs.jsonl", rows)
+    assert evaluated(capsys, "rm", "--data", "pairs.jsonl")["accuracy"] > 0.6
+    assert call("evaluate", "rm", "--data", "pairs.jsonl", "--ceiling", 0.6) == 0
+    assert "the accuracy lies above the ceiling given" in capsys.readouterr().out
+    assert call("evaluate", "rm", "--data", "pairs.jsonl", "--ceiling", 1) == 0
+    assert "lies above" not in capsys.readouterr().out
+
+
 BEST_OF_4 = [
     {"prompt": f"Q{i} ", "chosen": ["yes"], "rejected": ["no", "nope", "never"], "num_correct": 1,
      "subset": subset, "id": str(i)}
@@ -250,6 +281,31 @@ def test_a_benchmark_has_its_own_figures_also_beside_a_left_out_pair(here, capsy
     out, errors = capsys.readouterr()
     assert "read as RewardBench 2" in errors
     assert "items left out of RewardBench 2's figures, for want of a pair: 1" in out
+
+
+def test_a_file_with_some_of_a_benchmarks_names_can_be_read_as_plain(here, capsys):
+    write_rows("pairs.jsonl", [
+        row | {"subset": name}
+        for row, name in zip(ROWS, ["math-prm", "my own"] * 4, strict=True)
+    ])  # fmt: skip
+    assert call("evaluate", "rm", "--data", "pairs.jsonl") == 1
+    (line,) = capsys.readouterr().err.splitlines()[-1:]
+    assert "--format plain" in line
+    found = evaluated(capsys, "rm", "--data", "pairs.jsonl", "--format", "plain", "--by", "subset")
+    assert (found["format"], found["pairs"]) == ("strings", 8)
+    assert "benchmark" not in found
+    assert {name: part["pairs"] for name, part in found["by"].items()} == {
+        "math-prm": 4,
+        "my own": 4,
+    }
+    own = ("--format", "rewardbench", "--bad-rows", "drop")
+    found = evaluated(capsys, "rm", "--data", "pairs.jsonl", *own)
+    assert (found["format"], found["pairs"], found["bad_rows"]) == ("RewardBench", 4, 4)
+    assert call("inspect", "pairs.jsonl", "--format", "plain") == 0
+    assert capsys.readouterr().out.startswith("pairs.jsonl: 8 rows, read as strings")
+    args = ("inspect", "rm", "--data", "pairs.jsonl", "--format", "plain")
+    assert call(*args) == 0
+    assert "(read as strings)" in capsys.readouterr().out
 
 
 def test_rm_bench_prints_its_matrix(here, capsys):

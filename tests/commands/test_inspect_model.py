@@ -1,6 +1,8 @@
 """``minirm inspect MODEL --data FILE``: its report, its files, and what it refuses beforehand."""
 
 import json
+import re
+from argparse import Namespace
 
 import pytest
 from calling import ROWS, call, status_of, write_rows
@@ -93,9 +95,9 @@ def test_items_that_lack_a_wording_are_said_to_be_left_out(worded, capsys):
     write_rows("worded.jsonl", worded[:-1])
     args = ("rm", "--data", "worded.jsonl", "--item", "id", "--wording", "how")
     assert call("inspect", *args, "--html", "a.html") == 0
-    assert "left out: 1 items that lack a wording" in capsys.readouterr().out
+    assert "left out: 1 item that lacks a wording" in capsys.readouterr().out
     with open("a.html") as page:
-        assert "Left out: 1 items that lack a wording." in page.read()
+        assert "Left out: 1 item that lacks a wording." in page.read()
 
 
 @pytest.mark.parametrize(
@@ -141,6 +143,15 @@ def test_a_fault_in_the_data_is_told_before_any_reward(arguments, says, here, ca
     assert says in line
 
 
+@pytest.mark.parametrize("what", [["rm", "--data", "pairs.jsonl"], ["pairs.jsonl"]])
+def test_several_processes_are_refused_for_each_would_do_it_all(what, here, capsys, monkeypatch):
+    monkeypatch.setattr("minirm.commands.inspect.processes", lambda: Namespace(num_processes=2))
+    status, line = error(capsys, "inspect", *what, "--html", "a.html")
+    assert status == 2
+    assert "inspect is for one process: each of 2 would do all of it" in line
+    assert not (here / "a.html").exists()
+
+
 def test_no_data_is_written_over(here, capsys):
     content = json.dumps(ROWS)
     (here / "rows.json").write_text(content)
@@ -166,8 +177,42 @@ def test_what_does_not_fit_is_left_out_and_said(here, capsys):
     write_rows("some.jsonl", [*ROWS, long, {"prompt": "Q ", "chosen": "x", "rejected": "x"}])
     assert call("inspect", "rm", "--data", "some.jsonl") == 0
     out = capsys.readouterr().out
-    assert "left out: 1 rows that make no pair, 1 pairs over the model's context" in out
+    assert "left out: 1 row that makes no pair, 1 pair over the model's context" in out
     write_rows("long.jsonl", [long])
     status, line = error(capsys, "inspect", "rm", "--data", "long.jsonl")
     assert status == 1
-    assert "none of the 1 pairs can be read: 1 are longer than the model's context of 128" in line
+    assert (
+        "none of 1 pair can be read: longer than the model's context of 128 tokens 1, bad 0" in line
+    )
+
+
+SEVERAL = re.compile(r"\b(?<![.,-])1 (?:distinct |rewritten )?\w*[^s\W]s\b(?! (?:the|of|to|in)\b)")
+
+
+def test_one_of_a_kind_is_not_called_several(here, capsys):
+    """One item, one pair, one of everything, in every report and page."""
+    twice = {"prompt": "Is it so? ", "chosen": "Yes, it is.", "rejected": "No, it is not."}
+    same = {"prompt": "Q ", "chosen": "x", "rejected": "x"}
+    long = {"prompt": "Q ", "chosen": "yes " * 200, "rejected": "no"}
+    write_rows("one.jsonl", [twice, same])
+    write_rows("long.jsonl", [twice, long])
+    write_rows("two.jsonl", [twice, twice | {"chosen": "So it is."}, twice | {"subset": "mine"}])
+    more = ("--overlong", "drop", "--bad-rows", "drop")
+    said = []
+    for args in (
+        ("inspect", "one.jsonl", "two.jsonl", "--html", "data.html", "--model", "rm"),
+        ("inspect", "rm", "--data", "one.jsonl", "--html", "model.html"),
+        ("evaluate", "rm", "--data", "one.jsonl", *more),
+        ("evaluate", "rm", "--data", "long.jsonl", *more),
+        ("inspect", "rm", "--data", "long.jsonl"),
+        ("evaluate", "rm", "rm", "--data", "two.jsonl", *more),
+    ):
+        assert call(*args) == 0
+        said += capsys.readouterr()
+    said += [
+        re.sub(r"<[^>]*>", " ", (here / name).read_text()) for name in ("data.html", "model.html")
+    ]
+    assert any("1 pair" in text for text in said)
+    assert any("1 item," in text for text in said)
+    for text in said:
+        assert SEVERAL.findall(text) == []

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny import patient
 
-from minirm.metrics import accuracy, meaning_share, opening_accuracies
+from minirm.metrics import accuracy, meaning_share, opening_accuracies, wilson_interval
 
 RIGHT = [True, True, False, False]
 rng = np.random.default_rng
@@ -114,11 +114,42 @@ def test_missing_rewards_are_left_out_with_their_rows_and_said():
 
 def test_the_interval_is_over_prompts():
     steady = meaning_share(made(meaning=2, opening=1, prompts=20), RIGHT)
-    assert steady.interval == pytest.approx((steady.meaning,) * 2)
+    assert steady.interval == pytest.approx(wilson_interval(20 * steady.meaning, 20))
     noisy = np.concatenate([made(meaning=2, prompts=10), made(opening=2, prompts=10)])
     share = meaning_share(noisy, RIGHT)
     low, high = share.interval
     assert 0.2 < low < share.meaning < high < 0.8
+
+
+@pytest.mark.parametrize("prompts", [1, 3, 9])
+def test_few_prompts_that_agree_are_no_certainty(prompts):
+    """Three of three: Wilson's for three cases, 44 to 100 %, and not 100 to 100 %."""
+    nearly = made(meaning=2, prompts=prompts)
+    nearly += rng(3).normal(size=nearly.shape) * 1e-3
+    for grid in (made(meaning=2, prompts=prompts), nearly):
+        share = meaning_share(grid, RIGHT)
+        assert share.meaning == pytest.approx(1, abs=1e-5)
+        low, high = share.interval
+        assert (low, high) == pytest.approx(wilson_interval(prompts, prompts), abs=1e-4)
+        assert low < 0.71
+    if prompts == 3:
+        assert low == pytest.approx(0.4385, abs=1e-3)
+
+
+@pytest.mark.slow
+def test_the_interval_of_few_prompts_covers_the_truth():
+    """Of prompts of which one in five has no meaning at all; the plain percentiles do not."""
+    draw, hit, plain = rng(4), 0, 0
+    whole, none = made(meaning=1)[0], made(opening=1)[0]
+    for _ in range(400):
+        grid = np.stack([whole if draw.random() < 0.8 else none for _ in range(5)])
+        share = meaning_share(grid, RIGHT)
+        hit += share.interval[0] <= 0.8 <= share.interval[1]
+        units = np.array([g.std(axis=0).max() < 1e-9 for g in grid], dtype=float)
+        low, high = np.quantile(draw.choice(units, (500, 5)).mean(1), (0.025, 0.975))
+        plain += low <= 0.8 <= high
+    assert hit / 400 >= 0.93
+    assert plain / 400 < 0.75
 
 
 def test_accuracies_of_ordered_pairs_are_those_of_the_pairs():

@@ -45,6 +45,9 @@ def test_the_jackknife_covers_as_often_as_it_says():
 def test_what_cannot_be_told_has_no_interval():
     assert jackknife_interval(np.ones((2, 2)), mean) is None
     assert jackknife_interval(np.array([[1.0, 1], [1, 0], [1, 0]]), mean) is None  # 0 / 0
+    for value in (0.0, 0.3, 1e6):  # units that agree: no spread, and no certainty
+        assert jackknife_interval(np.array([[value, 1]] * 3), mean) is None
+    assert jackknife_interval(np.array([[0.3, 1], [0.3, 1], [0.3 + 1e-6, 1]]), mean) is not None
     assert summed(np.ones((3, 1)), "aba").tolist() == [[2], [1]]
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny import patient
 
-from minirm.metrics import PARTS, meaning_share, wording_share
+from minirm.metrics import PARTS, meaning_share, wilson_interval, wording_share
 
 rng = np.random.default_rng
 
@@ -67,6 +67,14 @@ def test_agrees_with_a_fit_by_least_squares():
 def test_a_reward_that_is_length_is_length_alone():
     lengths = rng(0).integers(1, 400, (20, 4, 2)).astype(float)
     assert parts(wording_share(lengths / 7, lengths)) == pytest.approx([1, 0, 0, 0])
+
+
+def test_few_prompts_that_agree_are_no_certainty():
+    share = wording_share(np.stack([[[1.0, -1.0], [1.0, -1.0]]] * 3))
+    assert share.content == 1
+    assert share.intervals["content"] == pytest.approx(wilson_interval(3, 3))
+    assert share.intervals["rest"] == pytest.approx(wilson_interval(0, 3))
+    assert share.intervals["length"] == (0, 0)  # no lengths were given
 
 
 def test_intervals_hold_their_share_and_narrow_with_more_prompts():

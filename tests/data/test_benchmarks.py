@@ -11,7 +11,7 @@ import pytest
 
 from minirm import accuracy
 from minirm.benchmarks import differences, figures, items, matrix
-from minirm.data.benchmarks import check_one_format
+from minirm.data.benchmarks import FORMATS, check_one_format
 from minirm.data.preferences import load_preferences
 
 
@@ -334,8 +334,58 @@ def test_a_row_that_contradicts_itself_is_named_in_one_line(case, tmp_path):
 
 def test_a_file_of_several_formats_is_refused(tmp_path):
     loaded = load(tmp_path, [pair(1, 0), *REWARDBENCH[:2]])
-    with pytest.raises(ValueError, match=r"mixes formats.*strings \(1 rows\); RewardBench \(2 r"):
+    with pytest.raises(ValueError, match=r"mixes formats.*strings \(1 row\); RewardBench \(2 r"):
         check_one_format(loaded.source, loaded.formats)
+
+
+SOME_OF_ITS_NAMES = [
+    pair(1, 0, subset="math-prm"), pair(0, 1, subset="my own"), pair(1, 0, subset="hep-go"),
+]  # fmt: skip
+
+
+def test_a_file_with_some_of_rewardbenchs_names_is_read_as_its_user_says(tmp_path, capsys):
+    loaded = load(tmp_path, SOME_OF_ITS_NAMES)
+    with pytest.raises(ValueError, match="mixes formats") as error:
+        check_one_format(loaded.source, loaded.formats)
+    assert "--format plain reads all of it as plain pairs" in str(error.value)
+    assert "--format rewardbench --bad-rows drop the rows of RewardBench" in str(error.value)
+    plain = load(tmp_path, SOME_OF_ITS_NAMES, format="plain")
+    assert plain.pairs == loaded.pairs
+    assert dict(plain.formats) == {"strings": 3}
+    assert check_one_format(plain.source, plain.formats) is None
+    capsys.readouterr()
+    own = load(tmp_path, SOME_OF_ITS_NAMES, format="rewardbench", bad_rows="drop")
+    assert check_one_format(own.source, own.formats) == "RewardBench"
+    assert [row["subset"] for row in own.rows] == ["math-prm", "hep-go"]
+    assert "left out 1 of 3 rows: line 2; the first: this is no row of RewardBench" in (
+        capsys.readouterr().err
+    )
+
+
+def test_a_row_that_is_not_of_the_format_said_is_named(tmp_path):
+    with pytest.raises(ValueError, match=r"line 2: this is no row of RewardBench.*subset 'my own'"):
+        load(tmp_path, SOME_OF_ITS_NAMES, format="rewardbench")
+    with pytest.raises(ValueError, match=r"a\.jsonl, line 1: no column 'chosen'"):
+        load(tmp_path, [judged("A>B", 1, 0)], format="plain")
+    with pytest.raises(ValueError, match="there is no format 'rewardbnech'; there are plain, rew"):
+        load(tmp_path, SOME_OF_ITS_NAMES, format="rewardbnech", bad_rows="drop")
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_that_can_be_said_reads_its_own_rows(name, tmp_path):
+    rows = {
+        "plain": pair(1, 0),
+        "rewardbench": REWARDBENCH[0],
+        "m-rewardbench": pair(1, 0, id=1, language="fra_Latn", source="mt-bench-easy"),
+        "rewardbench-2": REWARDBENCH_2[0],
+        "rm-bench": RM_BENCH[0],
+        "judgebench": judged("A>B", 1, 0),
+        "llmbar": {"input": "Q? ", "output_1": "a 0", "output_2": "b 1", "label": 2},
+        "ultrafeedback": pair(1, 0, score_chosen=8.0, score_rejected=7.5),
+    }
+    said = load(tmp_path, [rows[name]], format=name)
+    assert said.pairs == load(tmp_path, [rows[name]]).pairs
+    assert check_one_format(said.source, said.formats) == FORMATS[name]
 
 
 # ------------------------------------------------------------------------- intervals

@@ -65,12 +65,12 @@ def test_a_csv_is_loaded_with_its_margin_and_its_conversations(tmp_path):
 TALK = {"chosen": "\n\nHuman: Q\n\nAssistant: A", "rejected": "\n\nHuman: Q\n\nAssistant: B"}
 SAID = {
     "one format": ([TALK] * 3, "read as HH transcripts\n"),
-    "two formats": ([TALK, TALK, ROW], "read as HH transcripts (2 rows); strings (1 rows)\n"),
+    "two formats": ([TALK, TALK, ROW], "read as HH transcripts (2 rows); strings (1 row)\n"),
     "a margin": ([ROW, ROW | {"margin": 1}], "the column 'margin' is not used; to use it, name it"),
     "a system": ([ROW | {"system": "S"}], "the column 'system' is not used; to use it, name it"),
     "ties": (
         [{"prompt": "Q ", "completions": list("abc"), "ratings": [1, 1, 0]}, ROW],
-        "left out 1 couples of answers that are ranked or worded alike",
+        "left out 1 couple of answers that are ranked or worded alike",
     ),
 }
 

@@ -50,6 +50,7 @@ def data_html(tmp_path_factory):
         "train_split": None,
         "data_config": None,
         "columns": {},
+        "format": None,
         "limit": None,
     }
     return data_page.page_of(inspect_data.look_at_data(argparse.Namespace(**options)))

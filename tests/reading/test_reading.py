@@ -236,7 +236,7 @@ def test_items_are_drawn_whole_and_what_cannot_be_read_is_counted():
     few = sample.draw(model, twice, units, most=3, seed=4)
     assert len(few.places) == 6
     assert {i % 11 for i in few.places[:3]} == {i % 11 for i in few.places[3:]}
-    with pytest.raises(ValueError, match="none of the 1 pairs can be read: 1 are longer than"):
+    with pytest.raises(ValueError, match="none of 1 pair can be read: longer than"):
         sample.draw(model, every[-1:], [0], most=5)
 
 
@@ -249,3 +249,14 @@ def test_a_grid_that_is_none_is_refused():
         grid(["a", "b"], ["x", "x"], ["1", "2"])
     with pytest.raises(ValueError, match=r"no item has all 2 wordings \(x, y\)"):
         grid(["a", "b"], ["x", "y"], ["1", "2"])
+
+
+def test_three_items_that_agree_are_not_said_to_be_certain():
+    report = read_model(Meaning(), pairs(3), range(3))
+    text, _ = said(report, "meaning")
+    assert "the meaning share is 100 % (44 to 100 %)" in text
+    assert report["made"]["part_intervals"]["rest"][1] > 0.5
+    for rewrite in ("courtesy", "blanks", "case"):  # it changes no reward of three
+        assert report["rewrites"][rewrite]["change"] == 0
+        assert report["rewrites"][rewrite]["change_interval"] is None
+        assert report["rewrites"][rewrite]["flips_interval"][1] > 0.5
