@@ -72,13 +72,17 @@ def test_a_row_for_every_look_and_the_figures_follow_from_the_rewards_kept(folde
     assert [row["step"] for row in rows] == [*start, 2, 4]
     assert [row["loss"] is None for row in rows] == [*(True for _ in start), False, False]
     last = rows[-1]
-    assert all(row["rewards"] is None and row["sources"] is None for row in rows[:-1])
+    for row in rows[:-1]:
+        assert (row["rewards"], row["units"], row["sources"]) == (None, None, None)
     assert {name: last[name] for name in asdict(one)} == asdict(one)
     assert last["train pairs"] == N
     for name, sides in last["rewards"].items():
         chosen, rejected = np.array(sides)
         assert last[f"{name} accuracy"] == metrics.accuracy(chosen, rejected), name
         assert last[f"{name} margin"] == pytest.approx(float((chosen - rejected).mean()), rel=1e-2)
+    assert {name: len(units) for name, units in last["units"].items()} == dict.fromkeys(SETS, N)
+    assert all(last["units"][name] == last["units"][WORDINGS[0]] for name in WORDINGS)
+    assert last["units"]["normal"] == last["units"]["negation"]
     grid = np.stack([np.array(last["rewards"][name]).T for name in WORDINGS], 1)
     assert last["content"] == pytest.approx(metrics.wording_share(grid).content, rel=1e-2)
 
