@@ -11,53 +11,54 @@ from torch import Tensor
 from minirm.classroom.checking import Draw, expect_right, expect_tensor, normal, passed
 
 
-def check_length_out(margins: Callable[[Tensor, Tensor], Any]) -> None:
-    """Whether the learner takes out of margins what goes with length, and no more than that.
+def check_length_slope(slope: Callable[[Tensor, Tensor], Any]) -> None:
+    """Whether the learner fits how a reward goes with length, within pairs and without labels.
 
     Args:
-        margins: of rewards [B, 2] and lengths [B, 2], chosen first; returns [B].
+        slope: of rewards [B, 2] and lengths [B, 2], chosen first; returns one number.
 
     Raises:
         WrongAnswer: with a hint.
     """
 
-    def ask(rewards: Tensor, lengths: Tensor) -> Tensor:
-        answer = margins(rewards, lengths)
-        return expect_tensor(answer, (len(rewards),), "your margins", meaning="one a pair")
+    def ask(*inputs: Tensor) -> Tensor:
+        return expect_tensor(slope(*inputs), (), "your slope", meaning="reward per token")
 
     expect_right(
-        ask, _length_out, otherwise="Rewards that are 3 times the length must leave margins of 0."
+        ask, _length_slope, otherwise="Rewards that are 3 times the length must give exactly 3."
     )
-    passed("Exchange the two answers of a pair, and only that pair's sign changes.")
+    passed("Exchange the two answers of a pair, and the slope is what it was.")
 
 
-def _length_out(by: torch.Generator) -> Draw:
+def _length_slope(by: torch.Generator) -> Draw:
     # Prompts differ in both, and against the trend within them: pooling finds another slope.
     size = 2.0 * normal(12, 1, by=by)
     lengths = 30 + 4 * size + 6 * torch.rand(12, 2, generator=by, dtype=torch.float64)
     lengths[:, 0] += 2
-    rewards = 0.2 * lengths - 3 * size + normal(12, 2, by=by) + torch.tensor([0.8, 0.0])
+    rewards = 0.2 * lengths - 3 * size + normal(12, 2, by=by)
+    rewards[:, 0] += 0.8
     margin, longer = rewards[:, 0] - rewards[:, 1], lengths[:, 0] - lengths[:, 1]
-    slope = (margin * longer).sum() / (longer * longer).sum()
 
-    def over(x: Tensor, y: Tensor) -> Tensor:
-        """The slope of y on x, with an intercept."""
+    def with_intercept(x: Tensor, y: Tensor) -> Tensor:
+        """The slope of y on x."""
         x, y = x - x.mean(), y - y.mean()
         return (x * y).sum() / (x * x).sum()
 
-    spread = over(longer, margin)
+    both = (margin * longer).sum()
     mistakes = {
-        "That is the margin with length still in it.": margin,
         "Your regression has an intercept. It is the mean margin at equal length, and a look at "
-        "which answer was chosen.": margin - margin.mean() - spread * (longer - longer.mean()),
-        "Your slope was fitted with an intercept, which looks at which answer was chosen: exchange "
-        "the two sides of some pairs, and it changes.": margin - spread * longer,
+        "which answer was chosen: exchange the two sides of some pairs, and your slope "
+        "changes.": with_intercept(longer, margin),
         "You fitted one line through all answers. Prompts differ, too: fit what happens within "
-        "them.": margin - over(lengths.flatten(), rewards.flatten()) * longer,
-        "Per token is another reward: it divides by the length, whether the reward goes with it or "
-        "not.": (rewards / lengths) @ torch.tensor([1.0, -1.0], dtype=torch.float64),
+        "them.": with_intercept(lengths.flatten(), rewards.flatten()),
+        "You averaged a slope for every pair. Pairs of nearly one length then count most, although "
+        "they say least.": (margin / longer).mean(),
+        "That is tokens per reward.": (longer * longer).sum() / both,
+        "You regressed the length on the reward.": both / (margin * margin).sum(),
+        "That is a correlation: it has no unit.": both
+        / ((margin * margin).sum() * (longer * longer).sum()).sqrt(),
     }
-    return Draw((rewards, lengths), margin - slope * longer, mistakes)
+    return Draw((rewards, lengths), both / (longer * longer).sum(), mistakes)
 
 
 def check_prompt_share(share: Callable[[Tensor], Any]) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from minirm.experiments.results import Row
 from minirm.experiments.shift_sets import CONTROL
-from minirm.metrics import cluster_interval, difference_interval
+from minirm.metrics import cluster_interval, difference_interval, equally_long
 
 DIGITS = 5
 
@@ -112,38 +112,73 @@ def compared(first: Row, second: Row, names: Sequence[str]) -> Difference:
     return Difference(float(gap.mean()), low, high, won, len(gap) - won - lost, lost)
 
 
-def agreement(first: Row, second: Row, names: Sequence[str]) -> Share:
-    """How often two rewards prefer the same answer of a pair; a tie agrees by one half."""
-    alike = (1 + np.sign(margins(first, names)) * np.sign(margins(second, names))) / 2
-    return _share(alike, units(first, names))
-
-
-def accuracy_where(row: Row, judge: Row, names: Sequence[str], *, judge_right: bool) -> Share:
-    """How often a reward is right about the pairs that another judge has right, or wrong.
+def accuracy(row: Row, names: Sequence[str], among: np.ndarray | None = None) -> Share:
+    """How often a reward is right.
 
     Args:
         row: the reward's.
-        judge: the other's; its ties are left out.
         names: of the sets.
-        judge_right: which of its pairs.
+        among: [B], True for the pairs that count, in the order of ``margins``; None for all.
 
     Raises:
-        ValueError: it has no such pairs.
+        ValueError: none counts.
     """
-    asked = right(judge, names) == (1.0 if judge_right else 0.0)
-    if not asked.any():
-        raise ValueError(
-            f"the judge is {'right' if judge_right else 'wrong'} about none of {names}"
-        )
-    of = [unit for unit, here in zip(units(row, names), asked, strict=True) if here]
-    return _share(right(row, names)[asked], of)
+    return _share(right(row, names), units(row, names), among)
 
 
-def turned(row: Row) -> Share:
-    """How often a reward's preference turns round when the instruction is turned round.
+def agreement(
+    first: Row, second: Row, names: Sequence[str], among: np.ndarray | None = None
+) -> Share:
+    """How often two rewards prefer the same answer of a pair; a tie agrees by one half.
+
+    Args:
+        first: one reward's row.
+        second: another's, of the same sets.
+        names: of the sets.
+        among: as for ``accuracy``.
+
+    Raises:
+        ValueError: no pair counts.
+    """
+    alike = (1 + np.sign(margins(first, names)) * np.sign(margins(second, names))) / 2
+    return _share(alike, units(first, names), among)
+
+
+def about_as_long(longer: Row, names: Iterable[str]) -> np.ndarray:
+    """Which pairs have answers of about one length: [B], in the order of ``margins``.
+
+    Args:
+        longer: the row of that baseline, whose rewards are the lengths in tokens.
+        names: of the sets.
+    """
+    found = []
+    for name in names:
+        chosen, rejected = np.array(longer["rewards"][name], dtype=float)
+        whole = ~np.isnan(chosen)
+        found.append(equally_long(chosen[whole], rejected[whole]))
+    return np.concatenate(found)
+
+
+@dataclass(frozen=True)
+class Turns:
+    """What a reward does when an instruction is turned round.
+
+    Attributes:
+        share: how often its preference turns.
+        rightly: pairs that turned and are ranked right under both instructions.
+        wrongly: pairs that turned and are ranked wrong under both.
+    """
+
+    share: Share
+    rightly: int
+    wrongly: int
+
+
+def turns(row: Row) -> Turns:
+    """Whether a reward's preference turns round when the instruction is turned round.
 
     Of the answers that stand under an instruction and under its negation. Who does not read the
-    prompt never turns; who turns at random does so half of the time.
+    prompt never turns; whose reward is noise turns half of the time, as often rightly as wrongly.
 
     Args:
         row: as for ``margins``; pairs that one of the two sets lacks are left out.
@@ -153,10 +188,16 @@ def turned(row: Row) -> Share:
         for name in CONTROL
     )
     both = [unit for unit in before if unit in after]
+    signs = np.array([(before[unit], after[unit]) for unit in both])
     # The chosen answer of the one set is the rejected one of the other.
-    return _share(np.array([(1 + before[unit] * after[unit]) / 2 for unit in both]), both)
+    share = _share((1 + signs.prod(1)) / 2, both)
+    return Turns(share, int((signs == 1).all(1).sum()), int((signs == -1).all(1).sum()))
 
 
-def _share(values: np.ndarray, of: Sequence[Hashable]) -> Share:
+def _share(values: np.ndarray, of: Sequence[Hashable], among: np.ndarray | None = None) -> Share:
+    if among is not None:
+        values, of = values[among], [unit for unit, counts in zip(of, among, strict=True) if counts]
+    if not len(values):
+        raise ValueError("none of the pairs counts")
     low, high = cluster_interval(values.tolist(), of)
     return Share(float(values.mean()), low, high, len(values))

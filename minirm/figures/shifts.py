@@ -147,7 +147,8 @@ def plot_wordings(
 def plot_instructions(rows: pd.DataFrame, rewards: Sequence[str], *, title: str) -> Figure:
     """How often each reward is right under an instruction, and under the instruction's negation.
 
-    Who does not read the prompt lies on the falling line, wherever on it.
+    Who does not read the prompt lies on the falling line, wherever on it; who lies on it need not
+    have read the prompt.
 
     Args:
         rows: of ``last_rows``, of one training set and one setting; a run has a mark of its own.
@@ -160,8 +161,8 @@ def plot_instructions(rows: pd.DataFrame, rewards: Sequence[str], *, title: str)
     ax.text(0.97, 0.97, "follows the instruction", ha="right", va="top", fontsize="small")
     ax.text(0.03, 0.03, "does the opposite", ha="left", va="bottom", fontsize="small")
     ax.text(
-        0.3, 0.7, "reads no prompt", ha="center", va="bottom", rotation=-45, fontsize="small",
-        rotation_mode="anchor", transform_rotates_text=True,
+        0.2, 0.8, "need not read the prompt", ha="center", va="bottom", rotation=-45,
+        fontsize="small", rotation_mode="anchor", transform_rotates_text=True,
     )  # fmt: skip
     for reward in rewards:
         for k, row in enumerate(_of(rows, reward)):

@@ -69,26 +69,40 @@ def test_two_rewards_agree_where_they_prefer_the_same_answer():
     assert alone.value == 1
 
 
-def test_the_pairs_of_another_judge_are_asked_about_alone():
-    wrong = shift_answers.accuracy_where(ROW, OTHER, BOTH, judge_right=False)
+def test_some_pairs_alone_may_be_asked_about():
+    judge = shift_answers.right(OTHER, BOTH)
+    wrong = shift_answers.accuracy(ROW, BOTH, judge == 0)
     assert (wrong.value, wrong.pairs) == (pytest.approx((1 + 0.5 + 0) / 3), 3)
     assert (wrong.low, wrong.high) == pytest.approx(cluster_interval([1, 0.5, 0], [0, 1, 2]))
-    well = shift_answers.accuracy_where(ROW, OTHER, BOTH, judge_right=True)
+    well = shift_answers.accuracy(ROW, BOTH, judge == 1)
     assert (well.value, well.pairs) == (pytest.approx(0.5), 2)
-    perfect = {"rewards": {"code": [[2.0, 2.0], [1.0, 1.0]]}, "units": UNITS}
-    with pytest.raises(ValueError, match="wrong about none"):
-        shift_answers.accuracy_where(ROW, perfect, ("code",), judge_right=False)
+    whole = shift_answers.accuracy(ROW, BOTH)
+    assert (whole.value, whole.pairs) == (pytest.approx(0.5), 5)
+    alike = shift_answers.agreement(ROW, OTHER, BOTH, judge == 1)
+    assert (alike.value, alike.pairs) == (pytest.approx((0 + 1) / 2), 2)
+    with pytest.raises(ValueError, match="none of the pairs"):
+        shift_answers.accuracy(ROW, BOTH, judge == 2)
+
+
+def test_answers_are_about_as_long_if_they_differ_by_a_tenth_at_most():
+    lengths = {"math": [[100, None, 50, 9], [90, None, 60, 9]], "code": [[10, 9], [8, 10]]}
+    found = shift_answers.about_as_long({"rewards": lengths}, BOTH)
+    np.testing.assert_array_equal(found, [True, False, True, False, True])
 
 
 def test_a_preference_turns_where_it_is_right_or_wrong_under_both_instructions():
     """Pair 4 is right under both, 5 right and then wrong, 6 wrong and then right, 7 lacks one."""
-    found = shift_answers.turned(ROW)
-    assert (found.value, found.pairs) == (pytest.approx(1 / 3), 3)
+    found = shift_answers.turns(ROW)
+    assert (found.share.value, found.share.pairs) == (pytest.approx(1 / 3), 3)
+    assert (found.rightly, found.wrongly) == (1, 0)
+    other_way = {name: [rejected, chosen] for name, (chosen, rejected) in SIDES.items()}
+    found = shift_answers.turns({"rewards": other_way, "units": UNITS})
+    assert (found.share.value, found.rightly, found.wrongly) == (pytest.approx(1 / 3), 0, 1)
 
 
 def test_who_reads_no_prompt_never_turns_and_has_exactly_one_half_of_both_sets():
     answers = np.random.default_rng(0).normal(size=(2, 30))
     sides = {"normal": answers.tolist(), "negation": answers[::-1].tolist()}
     row = {"rewards": sides, "units": {name: list(range(30)) for name in sides}}
-    assert shift_answers.turned(row).value == 0
+    assert shift_answers.turns(row).share.value == 0
     assert shift_answers.right(row, tuple(sides)).mean() == 0.5

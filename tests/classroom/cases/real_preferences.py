@@ -7,28 +7,18 @@ def differences(rewards, lengths):
     return rewards[:, 0] - rewards[:, 1], lengths[:, 0] - lengths[:, 1]
 
 
-def length_out(rewards, lengths):
+def length_slope(rewards, lengths):
     margin, longer = differences(rewards, lengths)
-    return margin - (margin @ longer) / (longer @ longer) * longer
+    return (margin @ longer) / (longer @ longer)
 
 
-def slope(x, y):
+def with_intercept(x, y):
     return ((x - x.mean()) * (y - y.mean())).sum() / ((x - x.mean()) ** 2).sum()
 
 
-def with_intercept(rewards, lengths, subtract=True):
+def correlation(rewards, lengths):
     margin, longer = differences(rewards, lengths)
-    b = slope(longer, margin)
-    return margin - b * longer - (margin.mean() - b * longer.mean() if subtract else 0)
-
-
-def pooled(rewards, lengths):
-    margin, longer = differences(rewards, lengths)
-    return margin - slope(lengths.flatten(), rewards.flatten()) * longer
-
-
-def per_token(rewards, lengths):
-    return (rewards / lengths)[:, 0] - (rewards / lengths)[:, 1]
+    return (margin @ longer) / (margin.norm() * longer.norm())
 
 
 def parts(rewards):
@@ -57,15 +47,16 @@ def pooled_mean(rewards):
 
 
 CASES = {
-    "length_out": (
-        length_out,
+    "length_slope": (
+        length_slope,
         [
-            lambda r, n: r[:, 0] - r[:, 1],
-            with_intercept,
-            lambda r, n: with_intercept(r, n, subtract=False),
-            pooled,
-            per_token,
-            lambda r, n: length_out(r, n)[1:],
+            lambda r, n: with_intercept(*reversed(differences(r, n))),
+            lambda r, n: with_intercept(n.flatten(), r.flatten()),
+            lambda r, n: (differences(r, n)[0] / differences(r, n)[1]).mean(),
+            lambda r, n: 1 / length_slope(r, n),
+            lambda r, n: length_slope(n, r),
+            correlation,
+            lambda r, n: differences(r, n)[0],
         ],
     ),
     "prompt_share": (
