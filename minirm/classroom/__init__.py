@@ -39,6 +39,7 @@ from minirm.classroom.preferences import (
     check_reward_gradients,
 )
 from minirm.classroom.real_model import check_additive_accuracy, check_rounding_ties
+from minirm.classroom.real_preferences import check_length_slope, check_prompt_share
 from minirm.classroom.shortcut import check_first_share, check_opening_push
 from minirm.classroom.small_world import check_choice_entropy, check_mean_probe
 from minirm.classroom.theory import (
@@ -73,6 +74,7 @@ __all__ = [
     "check_generative_rewards",
     "check_grid_accuracy",
     "check_implicit_reward",
+    "check_length_slope",
     "check_mean_probe",
     "check_meaning_share",
     "check_mismatch_mean",
@@ -83,6 +85,7 @@ __all__ = [
     "check_opening_push",
     "check_optimal_policy",
     "check_positive_mismatch",
+    "check_prompt_share",
     "check_restarted_positions",
     "check_reward_gradients",
     "check_rho",

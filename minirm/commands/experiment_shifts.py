@@ -91,7 +91,6 @@ def run(options: argparse.Namespace) -> None:
     from minirm.data.public import load_public
     from minirm.experiments import real_forecast, shifts
     from minirm.experiments.rungs import RUNGS
-    from minirm.experiments.runner import grid
     from minirm.experiments.shift_sets import SETS
     from minirm.models.bases import resolve
 
@@ -105,7 +104,26 @@ def run(options: argparse.Namespace) -> None:
     resolve(options.base)
     for name in (*options.train, *SETS.values()):  # what is nowhere to be had shows now
         load_public(name)
-    runs = grid(
+    runs = all_runs(options, [*baselines, *rewards])
+    if options.dry_run:
+        print(real_forecast.of_shifts(runs))
+        return
+    print(shifts.table(measure_all("shifts", shifts.measure, runs, options)))
+    if options.output is not None:
+        print(f"written: {options.output}")
+
+
+def all_runs(options: argparse.Namespace, rewards: list[str]) -> list[Any]:
+    """Every run that the options ask for, in their order.
+
+    Args:
+        options: the command's.
+        rewards: by name, baselines included.
+    """
+    from minirm.experiments import shifts
+    from minirm.experiments.runner import grid
+
+    return grid(
         shifts.Run,
         shifts.idle,
         base=[options.base],
@@ -113,7 +131,7 @@ def run(options: argparse.Namespace) -> None:
         chat=[options.chat],
         seed=range(options.seeds),
         lr=options.lr,
-        reward=[*baselines, *rewards],
+        reward=rewards,
         epochs=[options.epochs],
         batch_size=[options.batch_size],
         micro_batch_size=[options.micro_batch_size],
@@ -125,12 +143,6 @@ def run(options: argparse.Namespace) -> None:
         max_answer=[options.max_answer],
         lora=[options.lora],
     )
-    if options.dry_run:
-        print(real_forecast.of_shifts(runs))
-        return
-    print(shifts.table(measure_all("shifts", shifts.measure, runs, options)))
-    if options.output is not None:
-        print(f"written: {options.output}")
 
 
 def _some(

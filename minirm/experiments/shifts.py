@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from minirm.evaluation import EvaluationSets
-from minirm.experiments import rungs, runner, shift_baselines, shift_merits
+from minirm.experiments import rungs, runner, shift_answers, shift_baselines, shift_merits
 from minirm.experiments.real import ROUNDING
 from minirm.experiments.results import Row
 from minirm.experiments.shift_baselines import BASELINES
@@ -41,7 +41,6 @@ from minirm.training.trainer import Trainer
 REWARDS = ("explicit", "explicit, mean", "implicit", "implicit, no reference")
 ON_A_GPU, ON_A_CPU = 32, 8
 """Answers at once, for memory's sake: an implicit reward holds a row of logits for every token."""
-DIGITS = 5
 
 
 @dataclass(frozen=True)
@@ -110,9 +109,10 @@ def measure(run: Run) -> list[dict[str, Any]]:
         "loss" and "trained" (mean loss and accuracy over the training steps since the look before;
         None where there were none), "train pairs" (how many), all that ``shift_merits.described``
         says, and the "seconds" since the start. In the last row alone (else None) "sources", where
-        each set came from (source, revision, licence), and "rewards": of each set those of the
+        each set came from (source, revision, licence), "rewards": of each set those of the
         chosen and of the rejected answers, in the order of the file, to five digits; None for a
-        pair that was left out.
+        pair that was left out; and "units": of each set, in the same order, a number for what a
+        pair belongs to, alike in all sets.
 
     Raises:
         FileNotFoundError, ValueError: data or model are not to be had, or not as they should be.
@@ -135,7 +135,8 @@ def measure(run: Run) -> list[dict[str, Any]]:
                 "train pairs": len(data.train),
                 **shift_merits.described(rewards, lengths, units),
                 "sources": data.origins() if last else None,
-                "rewards": kept(rewards) if last else None,
+                "rewards": shift_answers.kept(rewards) if last else None,
+                "units": shift_answers.numbered(units, rewards) if last else None,
                 "seconds": seconds - start,
             }
         )
@@ -180,17 +181,6 @@ def _trained(run: Run, base: Any, tokenizer: Any, data: Data) -> Iterator[Look]:
         told.setdefault(int(record["step"]), {}).update(record)
     for step, (values, seconds) in seen.items():
         yield run.reward, told.get(step, {"step": step}), values, asked.lengths, seconds
-
-
-def kept(rewards: Mapping[str, np.ndarray]) -> dict[str, list[list[float | None]]]:
-    """Rewards as a results file keeps them: of each set the chosen and the rejected ones."""
-    return {
-        name: [
-            [None if np.isnan(value) else float(f"{value:.{DIGITS}g}") for value in side]
-            for side in both.T.tolist()
-        ]
-        for name, both in rewards.items()
-    }
 
 
 def wins(
