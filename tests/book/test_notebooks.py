@@ -111,7 +111,7 @@ def test_the_book_s_results_are_found_from_anywhere_and_others_are_not(tmp_path,
 def test_a_chapter_finds_its_files_without_the_book_s_folder(name):
     code = "\n".join(v.source for kind, v in notebooks.items(page(name)) if kind == "code")
     named = re.findall(r"""(\w+)\(\s*["']([^"']*\.jsonl?)["']""", code)
-    finders = {"load_results", "results_file"}
+    finders = {"load_results", "results_file", "last_rows"}
     assert [f"{call}({file!r})" for call, file in named if call not in finders] == []
     assert [file for _, file in named if not (ROOT / "book" / file).is_file()] == []
 
