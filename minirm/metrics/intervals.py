@@ -189,6 +189,8 @@ def moves_interval(
 
 FEW = 10
 """Of fewer units drawing them again shows too little of what others are like."""
+SAME = 1e-13
+"""Rounding alone makes shares differ by so much."""
 
 
 def drawn_interval(
@@ -219,10 +221,6 @@ def drawn_interval(
     if n < FEW or np.nanmax(drawn) - np.nanmin(drawn) < SAME:
         return wilson_interval(min(1.0, max(0.0, value)) * n, n, confidence)
     return float(low), float(high)
-
-
-SAME = 1e-13
-"""Rounding alone makes shares differ by so much."""
 
 
 def unit_moves(values: np.ndarray, units: Sequence[Hashable]) -> np.ndarray:

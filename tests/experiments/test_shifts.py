@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -12,11 +11,10 @@ import pytest
 from tiny import byte_tokenizer, tiny
 
 from minirm import ExplicitRM, ImplicitRM, cli, load_base, metrics
-from minirm.commands import experiment_shifts
 from minirm.data.public import SETS as PUBLIC
 from minirm.experiments import real_forecast, shift_sets, shifts
 from minirm.experiments.results import load_results
-from minirm.experiments.shift_merits import OF_A_SET, described
+from minirm.experiments.shift_merits import OF_A_SET
 from minirm.experiments.shift_sets import CONTROL, SETS, WORDINGS, Limits
 
 N = 5
@@ -286,35 +284,3 @@ def test_a_run_with_adapters_says_so_in_its_rows(folder):
 def test_a_bad_call_is_one_line(folder, capsys, options, status, message):
     assert cli.main(["experiment", "shifts", "--base", "seed-0", *options]) == status
     assert message in capsys.readouterr().err
-
-
-# ------------------------------------------------------------------------- the book's file
-
-RECORDED = Path(__file__).parents[2] / "book" / "results" / "shifts.json"
-
-
-def test_the_file_has_every_run_of_its_command_once():
-    header, rows = load_results(RECORDED)
-    options = cli.build_parser().parse_args(shlex.split(header["command"])[1:])
-    assert options.output == Path("book/results/shifts.json")
-    names = [*shifts.BASELINES, *options.rewards]
-    runs = experiment_shifts.all_runs(options, names)
-    assert [settings for settings, _ in header["runs"]] == [asdict(run) for run in runs]
-    assert [n for _, n in header["runs"]] == [1 + (run.reward == "ln pi_ref") for run in runs]
-    assert {(row["reward"], row["seed"]) for row in rows if row["loss"] is not None} == {
-        (reward, seed) for reward in options.rewards for seed in range(options.seeds)
-    }
-
-
-def test_the_file_s_figures_follow_from_the_rewards_in_it():
-    """But for a tie here and there: a reward is rounded to five digits in the file."""
-    _, rows = load_results(RECORDED)
-    (lengths,) = (row["rewards"] for row in rows if row["reward"] == "longer")
-    lengths = {name: np.array(sides, dtype=float).T for name, sides in lengths.items()}
-    for row in rows:
-        rewards = {name: np.array(s, dtype=float).T for name, s in row["rewards"].items()}
-        units = {name: [u for u in of if u is not None] for name, of in row["units"].items()}
-        again = described(rewards, lengths, units)
-        for name, value in again.items():
-            expected = None if value is None else pytest.approx(value, rel=1e-3, abs=0.02)
-            assert row[name] == expected, (row["reward"], row["seed"], name)
