@@ -66,10 +66,16 @@ def add_options(real: argparse.ArgumentParser) -> None:
     add("--precision", default="no", choices=("no", "bf16"))
     add("--micro-batch-size", type=count, metavar="N", help="pairs at once, for memory's sake")
     add_lora_argument(real)
-    add(
+    other = real.add_mutually_exclusive_group()
+    other.add_argument(
         "--tokens",
         action="store_true",
         help="ask for the paper's two openings instead, token by token, of the implicit reward",
+    )
+    other.add_argument(
+        "--foretold",
+        action="store_true",
+        help="train nothing: what the first step says that the training will do",
     )
     add(
         "--dry-run",
@@ -81,7 +87,7 @@ def add_options(real: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     from minirm.data.public import persona_file
-    from minirm.experiments import real, real_forecast, real_tokens
+    from minirm.experiments import real, real_forecast, real_foretold, real_tokens
     from minirm.experiments.designs import DESIGNS
     from minirm.experiments.rungs import RUNGS
     from minirm.experiments.runner import grid
@@ -93,8 +99,9 @@ def run(options: argparse.Namespace) -> None:
     rewards = some_of("--rewards", options.rewards, RUNGS)
     if options.tokens and rewards != ["implicit"]:
         raise BadCall("only an implicit reward is a sum over tokens: --tokens --rewards implicit")
-    if options.tokens and (options.lora or not options.line_break):
-        raise BadCall("--tokens asks whole models and answers: leave --lora, --no-line-break out")
+    steps = "--tokens" if options.tokens else "--foretold" if options.foretold else None
+    if steps and (options.lora or not options.line_break):
+        raise BadCall(f"{steps} asks whole models and answers: leave --lora, --no-line-break out")
     check_lora(options, rewards)
     for base in options.bases:
         resolve(base)  # one that is not there shows now, not after the runs of the others
@@ -125,6 +132,9 @@ def run(options: argparse.Namespace) -> None:
     if options.tokens:
         rows = measure_all("real, tokens", real_tokens.measure, runs, options)
         print(real_tokens.table(rows))
+    elif options.foretold:
+        rows = measure_all("real, foretold", real_foretold.measure, runs, options)
+        print(real_foretold.table(rows))
     else:
         print(real.table(measure_all("real", real.measure, runs, options)))
     if options.output is not None:

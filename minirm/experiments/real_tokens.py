@@ -2,18 +2,15 @@
 
 The answers are the paper's: its two held-out openings, each with the four held-out phrases. A
 reward is beta times the change of ln pi, a sum over tokens, so that what each token adds is
-measured in nats. The theory (arXiv 2507.07981, section 4) speaks of the unembedding alone; in the
-model it is one matrix with the input embeddings, so that first steps are taken on a copy in which
-it is a matrix of its own.
+measured in nats. First steps are those of ``minirm.experiments.real_foretold``.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import product
-from typing import Any, get_args
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,18 +18,13 @@ from torch import Tensor
 from minirm import dynamics
 from minirm.experiments import real, rungs, runner
 from minirm.experiments.grids import PHRASES
+from minirm.experiments.real_foretold import PREDICTED, first_steps
 from minirm.experiments.results import Row
-from minirm.pairs import PreferencePair
 from minirm.rewards import ImplicitRM
 from minirm.training.trainer import Trainer
 from minirm.worlds import opinions, persona
 
 OPENINGS = (persona.HELD_YES, persona.HELD_NO)
-FORETOLD_FROM = 16
-"""Training pairs whose gradient is the first step; all eighty at once would fill the memory."""
-PARTS = ("last", "trunk")
-"""The unembedding, and all weights but that."""
-PREDICTED = tuple(product(get_args(dynamics.Rule), PARTS))
 
 
 def measure(run: real.Run) -> list[dict[str, Any]]:
@@ -55,7 +47,8 @@ def measure(run: real.Run) -> list[dict[str, Any]]:
     asked = real.questions(run.data, run.seed)
     pairs, prompts = real.training_pairs(run, asked), asked.test[: run.prompts]
     base, tokenizer = real.load(run)
-    foretold = first_steps(dynamics.untied(base), tokenizer, run, pairs, prompts)
+    untied = ImplicitRM(dynamics.untied(base), tokenizer, beta=rungs.BETA, copy=False)
+    foretold = first_steps(untied, run, pairs, lambda: token_logprobs(untied, prompts, run.chat))
     model = rungs.new_model("implicit", base, tokenizer, run.seed)
     assert isinstance(model, ImplicitRM)
     start = token_logprobs(model, prompts, run.chat)
@@ -81,43 +74,6 @@ def measure(run: real.Run) -> list[dict[str, Any]]:
                 for place, (token, part) in enumerate(zip(response, parts, strict=True))
             ]
     return rows
-
-
-def first_steps(
-    base: Any,
-    tokenizer: Any,
-    run: real.Run,
-    pairs: Sequence[PreferencePair],
-    prompts: Sequence[str],
-) -> dict[str, Mapping[str, Tensor]]:
-    """What one step on the first ``FORETOLD_FROM`` pairs adds to ln pi of each token, in nats.
-
-    Args:
-        base: a causal LM whose unembedding is a matrix of its own; it is trained in place, and put
-            back.
-        tokenizer: its tokenizer.
-        run: its learning rate and its format.
-        pairs: what is trained, in that format.
-        prompts: what is asked.
-
-    Returns:
-        by the names of a rule and a part, by answer: [K].
-    """
-    model = ImplicitRM(base, tokenizer, beta=rungs.BETA, copy=False)
-    before, head = token_logprobs(model, prompts, run.chat), dynamics.last_layer(model)
-    last = {name for name, weight in model.named_parameters() if weight is head}
-    few, adams = pairs[:FORETOLD_FROM], math.nan
-    found: dict[str, Mapping[str, Tensor]] = {}
-    for rule in reversed(get_args(dynamics.Rule)):  # Adam's first: the other is made as long
-        way = dynamics.step_direction(model, few, rule=rule)
-        length = math.sqrt(sum(step.square().sum().item() for step in way.values()))
-        adams = length if rule == "adam" else adams
-        for part in PARTS:
-            moving = {name: d for name, d in way.items() if (name in last) == (part == "last")}
-            with dynamics.moved(model, moving, run.lr * adams / length):
-                moved = token_logprobs(model, prompts, run.chat)
-            found[f"{rule} {part}"] = {answer: moved[answer] - before[answer] for answer in before}
-    return {" ".join(kind): found[" ".join(kind)] for kind in PREDICTED}
 
 
 @torch.no_grad()

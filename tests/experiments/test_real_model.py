@@ -12,7 +12,7 @@ from tiny import byte_tokenizer, same, tiny, weights
 from minirm import ImplicitRM, cli, dynamics
 from minirm.commands.experiment_runs import some_of
 from minirm.encoding import encode
-from minirm.experiments import grids, real, real_forecast, real_tokens, separators
+from minirm.experiments import grids, real, real_forecast, real_foretold, real_tokens, separators
 from minirm.experiments.designs import DESIGNS
 from minirm.experiments.results import load_results
 from minirm.experiments.rungs import BETA, RUNGS
@@ -260,20 +260,65 @@ def test_first_steps_are_steps_and_are_taken_back(base):
     network, tokenizer = real.load(one)
     network = dynamics.untied(network)
     before = weights(network)
-    steps = real_tokens.first_steps(network, tokenizer, one, pairs, prompts)
-    assert same(before, weights(network))
     model = ImplicitRM(network, tokenizer, beta=BETA, copy=False)
-    start = real_tokens.token_logprobs(model, prompts, one.chat)
-    few = pairs[: real_tokens.FORETOLD_FROM]
-    for part in real_tokens.PARTS:
+
+    def read():
+        return real_tokens.token_logprobs(model, prompts, one.chat)
+
+    start, steps = read(), real_foretold.first_steps(model, one, pairs, read)
+    assert same(before, weights(network))
+    few = pairs[: real_foretold.FORETOLD_FROM]
+    for part in real_foretold.PARTS:
         with dynamics.one_step(model, few, one.lr, parameters=part, rule="adam"):
-            moved = real_tokens.token_logprobs(model, prompts, one.chat)
+            moved = read()
         for answer, values in steps[f"adam {part}"].items():
             np.testing.assert_allclose(values, moved[answer] - start[answer], atol=1e-4)
     sizes = [
-        sum(v.abs().sum() for v in steps[f"sgd {part}"].values()) for part in real_tokens.PARTS
+        sum(v.abs().sum() for v in steps[f"sgd {part}"].values()) for part in real_foretold.PARTS
     ]
     assert all(size > 0 for size in sizes)
+
+
+@pytest.mark.parametrize("chat", [True, False])
+def test_what_is_foretold_of_answers_is_what_is_foretold_of_their_tokens(base, chat):
+    one = run(chat=chat)
+    tokens, answers = real_tokens.measure(one), real_foretold.measure(one)
+    assert [row["foretold"] for row in answers] == [" ".join(k) for k in real_foretold.PREDICTED]
+    for row in answers:
+        kind = row["foretold"]
+        grid = np.reshape(row["means"], (len(persona.OPENINGS), len(grids.PHRASES)))
+        for opening, phrase in product(real_tokens.OPENINGS, grids.PHRASES):
+            mine = [r[kind] for r in tokens if (r["opening"], r["phrase"]) == (opening, phrase)]
+            found = grid[persona.OPENINGS.index(opening), grids.PHRASES.index(phrase)]
+            assert found == pytest.approx(BETA * sum(mine), rel=2e-3, abs=1e-5)
+
+
+def test_what_is_foretold_of_an_explicit_reward_is_its_steps(base):
+    """The longer the training, the more often the same step."""
+    short, long = run(reward="explicit", epochs=1), run(reward="explicit", epochs=3)
+    for once, thrice in zip(*map(real_foretold.measure, (short, long)), strict=True):
+        assert np.ptp(once["means"]) > 0
+        np.testing.assert_allclose(np.multiply(3, once["means"]), thrice["means"], rtol=1e-3)
+
+
+def test_means_by_meaning_are_those_of_the_phrases():
+    grid = np.arange(2 * len(persona.OPENINGS) * len(grids.PHRASES)).reshape(-1, len(grids.PHRASES))
+    sides = real_foretold.by_meaning(grid.ravel().tolist()).numpy()  # more openings than are asked
+    right = np.array(grids.RIGHT)
+    expected = np.stack([grid[:, right].mean(1), grid[:, ~right].mean(1)], 1)
+    np.testing.assert_array_equal(sides, expected[: len(persona.OPENINGS)])
+
+
+def test_a_forecast_of_steps_prints_its_table_and_keeps_its_rows(base, tmp_path, capsys):
+    path = tmp_path / "foretold.json"
+    call = ["experiment", "real", "--foretold", "--bases", "base", "--data", "persona.jsonl"]
+    assert cli.main([*call, "--prompts", "2", "--output", str(path)]) == 0
+    assert "paper's pair" in capsys.readouterr().out
+    header, rows = load_results(path)
+    assert header["experiment"] == "real, foretold"
+    assert len(rows) == 2 * 2 * len(real_foretold.PREDICTED)  # designs, rewards
+    assert cli.main(["experiment", "real", "--foretold", "--lora", "4"]) == 2
+    assert "--foretold asks whole models" in capsys.readouterr().err
 
 
 def test_only_an_implicit_reward_has_tokens(base, capsys):
