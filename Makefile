@@ -133,7 +133,7 @@ bench:  ## time minirm against TRL (BENCH_ARGS=--quick for a look)
 	@$(BIN)/python tests/benchmarks/bench.py $(BENCH_ARGS)
 
 gpu:  ## what the book wants of one GPU, in nine minutes (REHEARSE=1: a small one, anywhere)
-	@$(MAKE) --no-print-directory EXTRAS=real install
+	@$(MAKE) --no-print-directory EXTRAS=real,bench install
 	@$(BIN)/python tests/benchmarks/gpu.py $(if $(REHEARSE),--rehearse) $(GPU_ARGS)
 
 lint: $(STAMP)  ## check style, formatting (notebooks included) and types

@@ -41,6 +41,7 @@ PERSONA = "persona_agreeableness.jsonl"
 MAIN_REWARDS = ("explicit", "implicit")
 OTHER_REWARDS = ("explicit, mean", "implicit, no reference")
 MAIN_DESIGNS = ("paper", "all prefixes")
+AGREEMENT = ("paper", "agreement .9", "agreement .75", "all prefixes")
 AT_THE_END = 15
 """Seconds kept back for processes to end and files to be written."""
 
@@ -141,9 +142,10 @@ def _speeds(scale: Scale, rival: str) -> list[Any]:
 
 
 def _persona(scale: Scale) -> list[Any]:
-    """Cells that two cores had no time for: formats and rates, then the other designs."""
+    """The agreement of prefix and label; formats and rates; then the other designs."""
     formats = [(False, 1e-5), (True, 3e-6), (True, 3e-5), (False, 3e-5), (False, 3e-6)]
-    cells = [(chat and scale.chat, lr, MAIN_DESIGNS) for chat, lr in formats]
+    cells = [(scale.chat, 1e-5, AGREEMENT)]
+    cells += [(chat and scale.chat, lr, MAIN_DESIGNS) for chat, lr in formats]
     cells += [(False, 1e-5, tuple(name for name in DESIGNS if name not in MAIN_DESIGNS))]
     whole = scale.cells is None
     return [
@@ -152,8 +154,8 @@ def _persona(scale: Scale) -> list[Any]:
         for run in grid(
             real.Run, base=[scale.base], data=[PERSONA], chat=[chat], lr=[lr],
             seed=range(scale.seeds + 2 if whole else 1), design=designs if whole else designs[:1],
-            reward=("explicit", "explicit, mean", "implicit"), epochs=[2 * scale.epochs],
-            eval_every=[50], prompts=[real.Run.prompts if whole else 2],
+            reward=(*MAIN_REWARDS, *OTHER_REWARDS), epochs=[2 * scale.epochs], eval_every=[50],
+            prompts=[real.Run.prompts if whole else 2],
         )
     ]  # fmt: skip
 

@@ -95,6 +95,7 @@ def test_the_whole_of_it_has_the_cells_that_the_chapters_want(gpu):
         cells[r.chat, r.lr, r.design, r.reward] += 1
     assert set(cells.values()) == {5}
     assert {lr for _, lr, _, _ in cells} == {3e-6, 1e-5, 3e-5}
+    assert {d for chat, lr, d, _ in cells if chat and lr == 1e-5} == set(gpu.AGREEMENT)
     assert {design for chat, _, design, _ in cells if not chat} == set(gpu.DESIGNS)
 
 
