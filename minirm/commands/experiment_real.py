@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from typing import Any
 
 from minirm.commands.experiment_runs import (
@@ -77,6 +78,11 @@ def add_options(real: argparse.ArgumentParser) -> None:
         action="store_true",
         help="train nothing: what the first step says that the training will do",
     )
+    other.add_argument(
+        "--phrases",
+        action="store_true",
+        help="ask twenty-eight phrases instead of the paper's four, in five of the openings",
+    )
     add(
         "--dry-run",
         action="store_true",
@@ -87,7 +93,7 @@ def add_options(real: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     from minirm.data.public import persona_file
-    from minirm.experiments import real, real_forecast, real_foretold, real_tokens
+    from minirm.experiments import real, real_forecast, real_foretold, real_phrases, real_tokens
     from minirm.experiments.designs import DESIGNS
     from minirm.experiments.rungs import RUNGS
     from minirm.experiments.runner import grid
@@ -99,9 +105,14 @@ def run(options: argparse.Namespace) -> None:
     rewards = some_of("--rewards", options.rewards, RUNGS)
     if options.tokens and rewards != ["implicit"]:
         raise BadCall("only an implicit reward is a sum over tokens: --tokens --rewards implicit")
-    steps = "--tokens" if options.tokens else "--foretold" if options.foretold else None
-    if steps and (options.lora or not options.line_break):
-        raise BadCall(f"{steps} asks whole models and answers: leave --lora, --no-line-break out")
+    for name in ("tokens", "foretold", "phrases"):
+        if getattr(options, name) and (
+            options.lora or not options.line_break or options.eval_every
+        ):
+            raise BadCall(
+                f"--{name} asks whole models and answers, at the end: leave --lora, "
+                "--no-line-break and --eval-every out"
+            )
     check_lora(options, rewards)
     for base in options.bases:
         resolve(base)  # one that is not there shows now, not after the runs of the others
@@ -129,13 +140,11 @@ def run(options: argparse.Namespace) -> None:
         slowest = max(runs, key=lambda run: run.reward == "implicit")  # it asks a reference too
         print(real_forecast.forecast(slowest).said(len(runs)))
         return
-    if options.tokens:
-        rows = measure_all("real, tokens", real_tokens.measure, runs, options)
-        print(real_tokens.table(rows))
-    elif options.foretold:
-        rows = measure_all("real, foretold", real_foretold.measure, runs, options)
-        print(real_foretold.table(rows))
-    else:
-        print(real.table(measure_all("real", real.measure, runs, options)))
+    other: Mapping[str, Any] = {
+        "tokens": real_tokens, "foretold": real_foretold, "phrases": real_phrases
+    }  # fmt: skip
+    asked = next((name for name in other if getattr(options, name)), None)
+    experiment, title = (other[asked], f"real, {asked}") if asked else (real, "real")
+    print(experiment.table(measure_all(title, experiment.measure, runs, options)))
     if options.output is not None:
         print(f"written: {options.output}")

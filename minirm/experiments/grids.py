@@ -27,26 +27,27 @@ Sides = tuple[np.ndarray, np.ndarray]
 
 
 def reward_grid(
-    model: RewardModel, prompts: Sequence[str], openings: Sequence[str] = ALL_OPENINGS, *,
-    chat: bool = False, batch_size: int = 64,
+    model: RewardModel, prompts: Sequence[str], openings: Sequence[str] = ALL_OPENINGS,
+    phrases: Sequence[str] = PHRASES, *, chat: bool = False, batch_size: int = 64,
 ) -> np.ndarray:  # fmt: skip
-    """Rewards of every opening with every held-out phrase: [prompts, openings, phrases].
+    """Rewards of every opening with every phrase: [prompts, openings, phrases].
 
     Args:
         model: any reward.
         prompts: each ends in the space that separates it from its answer.
         openings: prefixes, "" for none.
+        phrases: the paper's four held-out ones, or others.
         chat: put prompt and answer into turns of a conversation.
         batch_size: answers at once.
     """
     asked, answered = [], []
-    for prompt, opening, phrase in product(prompts, openings, PHRASES):
+    for prompt, opening, phrase in product(prompts, openings, phrases):
         turn = persona.as_turns(prompt, opinions.answer(opening, phrase), chat=chat)
         asked.append(turn[0])
         answered.append(turn[1])
     with torch.no_grad():
         rewards = model.score(asked, answered, batch_size=batch_size)
-    return metrics.to_array(rewards).reshape(len(prompts), len(openings), len(PHRASES))
+    return metrics.to_array(rewards).reshape(len(prompts), len(openings), len(phrases))
 
 
 def sides(grid: np.ndarray, condition: str, openings: Sequence[str] = ALL_OPENINGS) -> Sides:

@@ -123,12 +123,8 @@ def measure(run: Run) -> list[dict[str, Any]]:
     original = persona.training_pairs(asked.test[: run.prompts], run.seed + 1)
     pairs = training_pairs(replace(run, chat=chat), asked)
     sets = {"trained": pairs, "original": in_format(original, chat)}
-    history = Trainer(
-        model, pairs, eval_sets=sets, on_evaluate=look, lr=run.lr, epochs=run.epochs,
-        batch_size=run.batch_size, micro_batch_size=run.micro_batch_size, eval_every=run.eval_every,
-        log_every=run.eval_every or 10**9, mixed_precision=run.precision, seed=run.seed,
-        progress=False,
-    ).fit()  # fmt: skip
+    every = {"eval_every": run.eval_every, "log_every": run.eval_every or 10**9}
+    history = trainer(run, model, pairs, eval_sets=sets, on_evaluate=look, **every).fit()
     told: dict[int, dict[str, Any]] = {step: {} for step in seen}
     for record in history:
         told.setdefault(int(record["step"]), {}).update(record)
@@ -142,6 +138,22 @@ def measure(run: Run) -> list[dict[str, Any]]:
         }
         for step, described in seen.items()
     ]
+
+
+def trainer(run: Run, model: RewardModel, pairs: Sequence[PreferencePair], **more: Any) -> Trainer:
+    """The trainer that all runs on a real model share, with the settings of this one.
+
+    Args:
+        run: its rate, epochs, batches, precision and seed.
+        model: what is trained.
+        pairs: on what, in the run's format.
+        more: what else ``Trainer`` takes.
+    """
+    return Trainer(
+        model, pairs, lr=run.lr, epochs=run.epochs, batch_size=run.batch_size,
+        micro_batch_size=run.micro_batch_size, mixed_precision=run.precision, seed=run.seed,
+        progress=False, **more,
+    )  # fmt: skip
 
 
 def table(rows: Sequence[Row]) -> str:

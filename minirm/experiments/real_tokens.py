@@ -21,7 +21,6 @@ from minirm.experiments.grids import PHRASES
 from minirm.experiments.real_foretold import PREDICTED, first_steps
 from minirm.experiments.results import Row
 from minirm.rewards import ImplicitRM
-from minirm.training.trainer import Trainer
 from minirm.worlds import opinions, persona
 
 OPENINGS = (persona.HELD_YES, persona.HELD_NO)
@@ -52,11 +51,7 @@ def measure(run: real.Run) -> list[dict[str, Any]]:
     model = rungs.new_model("implicit", base, tokenizer, run.seed)
     assert isinstance(model, ImplicitRM)
     start = token_logprobs(model, prompts, run.chat)
-    trainer = Trainer(
-        model, pairs, lr=run.lr, epochs=run.epochs, batch_size=run.batch_size,
-        micro_batch_size=run.micro_batch_size, mixed_precision=run.precision, seed=run.seed,
-        progress=False,
-    )  # fmt: skip
+    trainer = real.trainer(run, model, pairs)
     trainer.fit()
     after = token_logprobs(model, prompts, run.chat)
     rows = []

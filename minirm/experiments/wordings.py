@@ -15,9 +15,8 @@ from typing import Any
 import numpy as np
 
 from minirm import metrics
-from minirm.experiments import controls, runner
+from minirm.experiments import controls, grids, runner
 from minirm.experiments.results import Row
-from minirm.reward_model import RewardModel
 from minirm.worlds import opinions, persona
 
 PROMPTS = 5
@@ -49,16 +48,6 @@ class Run:
     seed: int = 0
 
 
-def reward_grid(
-    model: RewardModel, prompts: Sequence[str], openings: Sequence[str], phrases: Sequence[str]
-) -> np.ndarray:
-    """Rewards of every opening with every phrase: [prompts, openings, phrases]."""
-    asked = list(product(prompts, openings, phrases))
-    rewards = model.score([p for p, _, _ in asked], [opinions.answer(o, w) for _, o, w in asked])
-    shape = (len(prompts), len(openings), len(phrases))
-    return metrics.to_array(rewards).reshape(shape)
-
-
 def measure(run: Run) -> list[dict[str, Any]]:
     """Train, and return one row for each set of openings with each set of phrases.
 
@@ -72,7 +61,7 @@ def measure(run: Run) -> list[dict[str, Any]]:
     prompts = persona.world_questions(run.seed).test[:PROMPTS]
     rows = []
     for (openings, asked), (phrases, said) in product(OPENINGS.items(), PHRASES.items()):
-        grid = reward_grid(model, prompts, asked, said)
+        grid = grids.reward_grid(model, prompts, asked, said)
         named = {**asdict(run), "openings": openings, "phrases": phrases}
         rows.append({**named, **described(grid, [SAID[w] for w in said])})
     return rows

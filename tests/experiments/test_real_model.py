@@ -12,7 +12,16 @@ from tiny import byte_tokenizer, same, tiny, weights
 from minirm import ImplicitRM, cli, dynamics
 from minirm.commands.experiment_runs import some_of
 from minirm.encoding import encode
-from minirm.experiments import grids, real, real_forecast, real_foretold, real_tokens, separators
+from minirm.experiments import (
+    grids,
+    real,
+    real_forecast,
+    real_foretold,
+    real_phrases,
+    real_tokens,
+    separators,
+    wordings,
+)
 from minirm.experiments.designs import DESIGNS
 from minirm.experiments.results import load_results
 from minirm.experiments.rungs import BETA, RUNGS
@@ -167,13 +176,17 @@ def test_a_dry_run_keeps_nothing(base, capsys):
 # ------------------------------------------------------------------------- what is recorded
 
 
+WRITTEN_AS = {"real-token-too-many-gpu": "real_agreement"}
+"""Files that got another name when they turned out to be something else."""
+
+
 def recorded(name):
     """The command of a file as it was parsed, and the rows."""
     header, rows = load_results(RESULTS / f"{name}.json")
     program, *arguments = shlex.split(header["command"])
     assert program == "minirm"
     options = cli.build_parser().parse_args(arguments)
-    assert options.output == Path(f"book/results/{name}.json")
+    assert options.output == Path(f"book/results/{WRITTEN_AS.get(name, name)}.json")
     return options, rows
 
 
@@ -186,11 +199,14 @@ def once_each(rows, kind):
 @pytest.mark.parametrize(
     "name",
     [
-        "real_agreement",
-        "real_designs",
+        "real-agreement",
+        "real-foretold",
+        "real-frozen",
         "real-line-break",
-        "real-right-end",
+        "real-no-reference",
+        "real-steps",
         "real-token-too-many",
+        "real-token-too-many-gpu",
         "real-tokens",
     ],
 )
@@ -198,6 +214,7 @@ def test_a_file_has_every_run_of_its_command_once(name):
     options, rows = recorded(name)
     assert options.run.__module__ == "minirm.commands.experiment_real"
     assert options.tokens == (name == "real-tokens")
+    assert options.foretold == (name == "real-foretold")
     designs = some_of("--designs", options.designs, DESIGNS)
     rewards = some_of("--rewards", options.rewards, RUNGS)
     settings = (
@@ -309,16 +326,55 @@ def test_means_by_meaning_are_those_of_the_phrases():
     np.testing.assert_array_equal(sides, expected[: len(persona.OPENINGS)])
 
 
-def test_a_forecast_of_steps_prints_its_table_and_keeps_its_rows(base, tmp_path, capsys):
-    path = tmp_path / "foretold.json"
-    call = ["experiment", "real", "--foretold", "--bases", "base", "--data", "persona.jsonl"]
+@pytest.mark.parametrize(
+    ("asked", "said", "a_run"), [("foretold", "paper's pair", 4), ("phrases", "all held out", 2)]
+)
+def test_what_else_is_asked_prints_its_table_and_keeps_its_rows(
+    base, tmp_path, capsys, asked, said, a_run
+):
+    path = tmp_path / "found.json"
+    call = [
+        "experiment",
+        "real",
+        f"--{asked}",
+        "--epochs",
+        "1",
+        "--bases",
+        "base",
+        "--data",
+        "persona.jsonl",
+    ]
     assert cli.main([*call, "--prompts", "2", "--output", str(path)]) == 0
-    assert "paper's pair" in capsys.readouterr().out
+    assert said in capsys.readouterr().out
     header, rows = load_results(path)
-    assert header["experiment"] == "real, foretold"
-    assert len(rows) == 2 * 2 * len(real_foretold.PREDICTED)  # designs, rewards
-    assert cli.main(["experiment", "real", "--foretold", "--lora", "4"]) == 2
-    assert "--foretold asks whole models" in capsys.readouterr().err
+    assert header["experiment"] == f"real, {asked}"
+    assert len(rows) == 2 * 2 * a_run  # designs, rewards
+
+
+def test_asked_with_the_papers_phrases_alone_it_is_the_same_training(base):
+    """The shares over five openings are those of the same rewards in the other experiment."""
+    one = run(chat=True)
+    (whole,), (few, many) = real.measure(one), real_phrases.measure(one)
+    means = np.reshape(whole["means"], (len(grids.ALL_OPENINGS), -1))
+    asked = [grids.ALL_OPENINGS.index(opening) for opening in real_phrases.OPENINGS]
+    np.testing.assert_allclose(few["means"], means[asked].ravel(), rtol=1e-3, atol=1e-6)
+    assert (few["phrases"], many["phrases"]) == tuple(wordings.PHRASES)
+    assert len(many["means"]) == len(real_phrases.OPENINGS) * len(wordings.SAID)
+    place = real_phrases.PHRASES.index(persona.NO[1])
+    mine = np.reshape(many["means"], (len(real_phrases.OPENINGS), -1))[:, place]
+    their = np.reshape(few["means"], (len(real_phrases.OPENINGS), -1))[:, -1]
+    np.testing.assert_array_equal(mine, their)
+    for row in (few, many):
+        parts = [row[k] for k in ("meaning", "words", "opening", "interaction")]
+        assert sum(parts) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("asked", ["tokens", "foretold", "phrases"])
+@pytest.mark.parametrize("option", [["--lora", "4"], ["--no-line-break"], ["--eval-every", "5"]])
+def test_what_is_asked_at_the_end_of_whole_models_refuses_other_options(asked, option, capsys):
+    call = ["experiment", "real", f"--{asked}", "--rewards", "implicit", *option]
+    assert cli.main(call) == 2
+    assert f"--{asked} asks whole models and answers" in capsys.readouterr().err
 
 
 def test_only_an_implicit_reward_has_tokens(base, capsys):
