@@ -256,7 +256,7 @@ def _mark(ax: Axes, places: Mapping[str, float]) -> None:
     first, second = places.values()
     if abs(first - second) < 0.02:
         places = {"the paper’s pair, and swapped": (first + second) / 2}
-    crowded = abs(first - second) < 0.45
+    crowded = abs(first - second) < 0.6
     to_the_left = {n: (first + second if crowded else 2 * x) > 1 for n, x in places.items()}
     # A text that runs over a line stands above its end.
     order = sorted(places, key=lambda n: places[n] if to_the_left[n] else -places[n])

@@ -19,7 +19,7 @@ def frame(name):
 
 def test_what_the_tokens_of_an_answer_add_up_to_is_its_reward_in_the_other_file():
     """Two files of the same trainings; one of them once had a token more in every answer."""
-    tokens, whole = frame("real-tokens"), frame("real-right-end")
+    tokens, whole = frame("real-tokens"), frame("real-agreement")
     both = whole[(whole["reward"] == "implicit") & whole["design"].isin(tokens["design"])]
     assert len(both) >= 2
     for _, row in both.iterrows():

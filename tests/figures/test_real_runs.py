@@ -9,7 +9,7 @@ from minirm.experiments.results import load_results, save_results
 
 pytestmark = pytest.mark.needs("matplotlib", "pandas", "seaborn")
 RESULTS = Path(__file__).parents[2] / "book" / "results"
-COMMITTED = RESULTS / "real_agreement.json"
+COMMITTED = RESULTS / "real-token-too-many-gpu.json"
 
 
 @pytest.fixture(scope="module")

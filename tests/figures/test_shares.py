@@ -166,3 +166,19 @@ def test_a_distribution_takes_the_histograms_of_rows() -> None:
     assert "below .1 on 38 % of the pairs, at least .9 on 62 %" in ax.get_title(loc="left")
     marks = {text.get_text().strip() for text in ax.texts}
     assert marks == {"the paper’s pair: 0.10", "the same, swapped: 0.95"}
+
+
+@pytest.mark.parametrize("pair", [0.0, 0.3, 0.55, 0.93, 1.0])
+@pytest.mark.parametrize("swapped", [0.0, 0.2, 0.45, 0.6, 1.0])
+def test_the_names_of_the_marks_do_not_run_into_each_other(pair: float, swapped: float) -> None:
+    import pandas as pd
+
+    from minirm.figures.shares import plot_pairs_distribution
+
+    rows = pd.DataFrame({"histogram": [[1] * 20], "paraphrase": [pair], "swapped": [swapped]})
+    fig = plot_pairs_distribution({"implicit": rows}, title="spread")
+    fig.canvas.draw()
+    boxes = [text.get_window_extent() for text in fig.axes[0].texts]
+    assert not (len(boxes) == 2 and boxes[0].overlaps(boxes[1]))
+    assert all(fig.axes[0].get_window_extent().padded(4).containsx(box.x0) for box in boxes)
+    assert all(fig.axes[0].get_window_extent().padded(4).containsx(box.x1) for box in boxes)
