@@ -23,7 +23,7 @@ def measure(run: real.Run) -> list[dict[str, Any]]:
     """Train one reward; a row for the paper's four phrases and one for all that are held out.
 
     Returns:
-        in each row the run, "step" and "loss" (its mean over the training), "phrases", what
+        in each row the run, "step" and "loss" (that of the last steps), "phrases", what
         ``wordings.described`` says of the answers, "means" (the mean reward of each answer over
         the prompts, opening by opening, the phrases in the order of ``wordings.PHRASES``), and the
         "seconds" since the start.

@@ -65,6 +65,35 @@ def plot_falls(panels: Mapping[str, pd.DataFrame], right: Iterable[bool], *, tit
     return fig
 
 
+def plot_phrases(
+    panels: Mapping[str, pd.Series], right: Mapping[str, bool], *, title: str
+) -> Figure:
+    """Each phrase's mean reward, in order: a panel a reward, filled marks for right answers.
+
+    Args:
+        panels: by the panel's heading, a number for each phrase.
+        right: whether a phrase is a right answer.
+        title: what was found.
+    """
+    most = max(map(len, panels.values()))
+    fig, axes = plt.subplots(1, len(panels), figsize=(7.6, 0.17 * most + 1.2), squeeze=False)
+    for ax, (name, values) in zip(axes[0], panels.items(), strict=True):
+        ordered = values.sort_values()
+        places = pd.Series(range(len(ordered)), index=ordered.index)
+        for says, said in ((True, "says yes (right)"), (False, "says no (wrong)")):
+            mine = [phrase for phrase in ordered.index if right[phrase] is says]
+            ax.plot(
+                ordered[mine], places[mine], "o", color="black", label=said, markersize=4.5,
+                markerfacecolor="black" if says else "white",
+            )  # fmt: skip
+        ax.set_yticks(places, list(ordered.index), fontsize="x-small")
+        ax.set_title(name, loc="left", fontsize="small", weight="normal")
+    fig.supxlabel("mean reward, in standard deviations", fontsize="medium")
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    head(fig, title, handles=handles, labels=labels, ncols=2)
+    return fig
+
+
 def _panels(n: int, height: float) -> tuple[Figure, list[Axes]]:
     """A figure with n panels that share their axes, two beside each other, each so many inches."""
     rows, columns = math.ceil(n / 2), min(n, 2)
