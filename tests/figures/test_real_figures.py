@@ -50,3 +50,21 @@ def test_a_row_an_opening_and_a_filled_mark_for_a_right_phrase(right):
     top, bottom = marks["sure"].get_ydata()
     assert ax.get_ylim()[0] > ax.get_ylim()[1]  # the first row above
     assert top < bottom
+
+
+def test_phrases_stand_in_the_order_of_their_reward_and_right_ones_are_filled():
+    import pandas as pd
+
+    from minirm.figures.real import plot_phrases
+
+    right = {"yes": True, "no": False, "sure": True}
+    panels = {"one": [0.5, -1.0, 1.0], "other": [-2.0, 3.0, 0.0]}
+    panels = {name: pd.Series(values, right) for name, values in panels.items()}
+    fig = plot_phrases(panels, right, title="found")
+    names = [[label.get_text() for label in ax.get_yticklabels()] for ax in fig.axes]
+    assert names == [["no", "yes", "sure"], ["yes", "sure", "no"]]
+    first, second = fig.axes
+    assert [list(line.get_xdata()) for line in first.lines] == [[0.5, 1.0], [-1.0]]
+    assert [list(line.get_ydata()) for line in second.lines] == [[0, 1], [2]]
+    filled = [line.get_markerfacecolor() == line.get_color() for line in first.lines]
+    assert filled == [True, False]
