@@ -204,10 +204,12 @@ def once_each(rows, kind):
         "real-frozen",
         "real-line-break",
         "real-no-reference",
+        "real-phrases",
         "real-steps",
         "real-token-too-many",
         "real-token-too-many-gpu",
         "real-tokens",
+        "real-zero-head",
     ],
 )
 def test_a_file_has_every_run_of_its_command_once(name):
@@ -215,6 +217,7 @@ def test_a_file_has_every_run_of_its_command_once(name):
     assert options.run.__module__ == "minirm.commands.experiment_real"
     assert options.tokens == (name == "real-tokens")
     assert options.foretold == (name == "real-foretold")
+    assert options.phrases == (name == "real-phrases")
     designs = some_of("--designs", options.designs, DESIGNS)
     rewards = some_of("--rewards", options.rewards, RUNGS)
     settings = (
