@@ -12,8 +12,8 @@ and for one that was measured::
     unit: base
 
 A ``where`` keeps the rows whose column has the value, or one of the values; ``last`` stands for the
-largest. The rows of a unit (of several columns: of a combination of them) are averaged first, and
-what follows is over units:
+largest of a column of numbers. The rows of a unit (of several columns: of a combination of them)
+are averaged first, and what follows is over units:
 
 - ``statistic``: ``mean`` (with Student's t interval; the default), ``median``, ``min``, ``max``, or
   ``count``, how many units are ``above`` or ``below`` a bound, or ``equal`` to it;
@@ -161,7 +161,7 @@ def _by_unit(recipe: Mapping[str, Any], where: Mapping[str, Any]) -> dict[tuple[
     if gone := {column, *units, *where} - set(rows[0]):
         raise Recipe(f"results/{recipe['file']} has no columns {sorted(gone)}")
     for name, wanted in where.items():
-        if wanted == "last":
+        if wanted == "last" and not isinstance(rows[0][name], str):
             wanted = max(row[name] for row in rows)
         allowed = wanted if isinstance(wanted, list) else [wanted]
         if missing := [value for value in allowed if value not in {row[name] for row in rows}]:

@@ -147,6 +147,17 @@ def test_a_mean_is_over_units_and_has_their_interval(file):
     assert figures.figure({**file, "unit": ["base", "seed"]}).said("range") == "0.20 to 0.70"
 
 
+def test_last_is_the_largest_number_and_the_word_itself_among_words(monkeypatch):
+    rows = [
+        {"reading": reading, "step": step, "seed": 0, "x": value}
+        for reading, step, value in (("last", 0, 1.0), ("last", 50, 2.0), ("sum", 50, 3.0))
+    ]
+    monkeypatch.setattr(figures, "load", lambda name: ({"command": "minirm"}, rows))
+    where = {"reading": "last", "step": "last"}
+    found = figures.figure({"file": "f.json", "where": where, "column": "x", "unit": "seed"})
+    assert found.said("mean") == "2.00"
+
+
 def test_other_statistics(file):
     def say(**more):
         return figures.figure({**file, "unit": ["base", "seed"], **more}).said()
