@@ -17,6 +17,13 @@ from minirm.commands.experiment_runs import (
 from minirm.commands.presets import REAL, add_preset_argument, with_preset
 from minirm.commands.shared import BadCall, count, positive
 
+INSTEAD = {
+    "tokens": "ask for the paper's two openings instead, token by token, of the implicit reward",
+    "foretold": "train nothing: what the first step says that the training will do",
+    "phrases": "ask twenty-eight phrases instead of the paper's four, in five of the openings",
+}
+"""What may be measured instead of the whole grid of answers, each in a module of its own."""
+
 
 def add(names: argparse._SubParsersAction) -> None:
     real = names.add_parser(
@@ -67,22 +74,9 @@ def add_options(real: argparse.ArgumentParser) -> None:
     add("--precision", default="no", choices=("no", "bf16"))
     add("--micro-batch-size", type=count, metavar="N", help="pairs at once, for memory's sake")
     add_lora_argument(real)
-    other = real.add_mutually_exclusive_group()
-    other.add_argument(
-        "--tokens",
-        action="store_true",
-        help="ask for the paper's two openings instead, token by token, of the implicit reward",
-    )
-    other.add_argument(
-        "--foretold",
-        action="store_true",
-        help="train nothing: what the first step says that the training will do",
-    )
-    other.add_argument(
-        "--phrases",
-        action="store_true",
-        help="ask twenty-eight phrases instead of the paper's four, in five of the openings",
-    )
+    instead = real.add_mutually_exclusive_group()
+    for name, said in INSTEAD.items():
+        instead.add_argument(f"--{name}", action="store_true", help=said)
     add(
         "--dry-run",
         action="store_true",
@@ -103,16 +97,7 @@ def run(options: argparse.Namespace) -> None:
         options = with_preset(options, add_options, REAL)
     designs = some_of("--designs", options.designs, DESIGNS)
     rewards = some_of("--rewards", options.rewards, RUNGS)
-    if options.tokens and rewards != ["implicit"]:
-        raise BadCall("only an implicit reward is a sum over tokens: --tokens --rewards implicit")
-    for name in ("tokens", "foretold", "phrases"):
-        if getattr(options, name) and (
-            options.lora or not options.line_break or options.eval_every
-        ):
-            raise BadCall(
-                f"--{name} asks whole models and answers, at the end: leave --lora, "
-                "--no-line-break and --eval-every out"
-            )
+    asked = _asked_instead(options, rewards)
     check_lora(options, rewards)
     for base in options.bases:
         resolve(base)  # one that is not there shows now, not after the runs of the others
@@ -143,8 +128,24 @@ def run(options: argparse.Namespace) -> None:
     other: Mapping[str, Any] = {
         "tokens": real_tokens, "foretold": real_foretold, "phrases": real_phrases
     }  # fmt: skip
-    asked = next((name for name in other if getattr(options, name)), None)
     experiment, title = (other[asked], f"real, {asked}") if asked else (real, "real")
     print(experiment.table(measure_all(title, experiment.measure, runs, options)))
     if options.output is not None:
         print(f"written: {options.output}")
+
+
+def _asked_instead(options: argparse.Namespace, rewards: list[str]) -> str | None:
+    """The name of what is measured instead of the grid, if anything is.
+
+    Raises:
+        BadCall: it cannot be, with the other options.
+    """
+    asked = next((name for name in INSTEAD if getattr(options, name)), None)
+    if asked == "tokens" and rewards != ["implicit"]:
+        raise BadCall("only an implicit reward is a sum over tokens: --tokens --rewards implicit")
+    if asked and (options.lora or not options.line_break or options.eval_every):
+        raise BadCall(
+            f"--{asked} asks whole models and answers, at the end: leave --lora, --no-line-break "
+            "and --eval-every out"
+        )
+    return asked
