@@ -119,3 +119,19 @@ def test_the_last_state_foretells_meaning_and_the_mean_state_the_shortcut():
     text = separators.table(rows)
     assert "base seed-0, design one prefix, reading mean" in text
     assert len(text.splitlines()) == 2 * len(separators.READINGS) * (1 + len(sets))
+
+
+def test_separators_ask_as_many_questions_of_the_file_as_they_are_told(base, monkeypatch):
+    asked = []
+
+    def listening(base, tokenizer, pairs, read=separators.read_states):
+        asked.append([prompt for prompt, _ in pairs])
+        return read(base, tokenizer, pairs)
+
+    monkeypatch.setattr(separators, "read_states", listening)
+    rows = separators.measure(separators.Run("base", 0, "persona.jsonl", 2), ("paper",))
+    held_out = {prompt[0]["content"] for prompt in asked[0]}
+    assert len(held_out) == 2
+    assert all(content.startswith("Say ") for content in held_out)
+    assert {len(prompts) for prompts in asked[1:]} == {persona.N_TRAIN}
+    assert {row["data"] for row in rows} == {"persona.jsonl"}
